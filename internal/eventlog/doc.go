@@ -1,0 +1,2 @@
+// Package eventlog keeps the numbered, durable event log of every session.
+package eventlog
