@@ -34,6 +34,9 @@ type Block struct {
 	Type BlockType `json:"type"`
 	// Text is the text, or the readable reasoning.
 	Text string `json:"text,omitempty"`
+	// Context marks text that Mix put in front of a person's own words (date,
+	// state of the repository). Models read it, people do not see it.
+	Context bool `json:"context,omitempty"`
 	// Opaque is what a vendor wants back unchanged with a reasoning block:
 	// Anthropic's signature, or the data of a redacted block.
 	Opaque string `json:"opaque,omitempty"`
@@ -101,7 +104,8 @@ type Message struct {
 	UpdatedAt time.Time
 }
 
-// Text returns the text blocks of m, joined without a separator.
+// Text returns the text blocks of m that people see, joined without a
+// separator.
 func (m *Message) Text() string { return m.join(BlockText) }
 
 // Reasoning returns the readable reasoning of m.
@@ -110,7 +114,7 @@ func (m *Message) Reasoning() string { return m.join(BlockReasoning) }
 func (m *Message) join(t BlockType) string {
 	var b strings.Builder
 	for i := range m.Blocks {
-		if m.Blocks[i].Type == t {
+		if m.Blocks[i].Type == t && !m.Blocks[i].Context {
 			b.WriteString(m.Blocks[i].Text)
 		}
 	}
