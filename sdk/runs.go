@@ -1,0 +1,183 @@
+package mix
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Prompt is a message to the agent.
+type Prompt struct {
+	Text          string `json:"text"`
+	PlanMode      bool   `json:"plan_mode,omitempty"`
+	ThinkingLevel string `json:"thinking_level,omitempty"` // off, basic, medium, maximum
+	MaxSteps      int    `json:"max_steps,omitempty"`
+	// Approver says that a person reads the stream and can answer requests.
+	Approver bool `json:"-"`
+	// IdempotencyKey makes a prompt that is sent twice run once. If empty, a
+	// new one is made for each call.
+	IdempotencyKey string `json:"-"`
+}
+
+// Submitted is a prompt that the server has on disk, and the events of its run.
+type Submitted struct {
+	*EventStream
+	RunID     string
+	MessageID string
+}
+
+// Submit sends a prompt and streams its run until it ends. Closing the stream
+// does not stop the run; [Mix.Cancel] does.
+func (m *Mix) Submit(ctx context.Context, session string, p Prompt) (*Submitted, error) {
+	h := http.Header{"Accept": {"text/event-stream"}}
+	if p.IdempotencyKey != "" {
+		h.Set("Idempotency-Key", p.IdempotencyKey)
+	}
+	resp, err := m.send(ctx, http.MethodPost, sessionPath(session, "/submit"), approver(p.Approver), p, h)
+	if err != nil {
+		return nil, err
+	}
+	return &Submitted{
+		EventStream: newEventStream(resp.Body),
+		RunID:       resp.Header.Get("Mix-Run-Id"),
+		MessageID:   resp.Header.Get("Mix-Message-Id"),
+	}, nil
+}
+
+// Sent is a prompt that the server has on disk.
+type Sent struct {
+	RunID     string `json:"runId"`
+	MessageID string `json:"messageId"`
+	Queued    bool   `json:"queued"`
+}
+
+// Send sends a prompt and returns at once; its events come on [Mix.Events].
+func (m *Mix) Send(ctx context.Context, session string, p Prompt) (Sent, error) {
+	var s Sent
+	return s, m.do(ctx, http.MethodPost, sessionPath(session, "/messages"), nil, p, &s)
+}
+
+// EventOptions say where a stream begins.
+type EventOptions struct {
+	// LastEventID is the number of the last event that was seen; events after
+	// it are sent first. Nil: only what comes from now on.
+	LastEventID *int64
+	// Approver says that a person reads the stream and can answer requests.
+	Approver bool
+}
+
+// Events streams everything that happens in a session.
+func (m *Mix) Events(ctx context.Context, session string, o EventOptions) (*EventStream, error) {
+	h := http.Header{"Accept": {"text/event-stream"}}
+	if o.LastEventID != nil {
+		h.Set("Last-Event-ID", strconv.FormatInt(*o.LastEventID, 10))
+	}
+	resp, err := m.send(ctx, http.MethodGet, sessionPath(session, "/events"), approver(o.Approver), nil, h)
+	if err != nil {
+		return nil, err
+	}
+	return newEventStream(resp.Body), nil
+}
+
+func approver(yes bool) url.Values {
+	if !yes {
+		return nil
+	}
+	return url.Values{"approver": {"1"}}
+}
+
+// Cancel stops what the session is doing and returns when it has stopped.
+func (m *Mix) Cancel(ctx context.Context, session string) error {
+	return m.do(ctx, http.MethodPost, sessionPath(session, "/cancel"), nil, nil, nil)
+}
+
+// Answer is what a person says to a request. All fields may be empty.
+type Answer struct {
+	Scope  string          `json:"scope,omitempty"` // once, session, project
+	Rule   string          `json:"rule,omitempty"`  // saved with a wider scope
+	Reason string          `json:"reason,omitempty"`
+	Input  json.RawMessage `json:"input,omitempty"` // replaces the call's input
+}
+
+// Grant allows a request.
+func (m *Mix) Grant(ctx context.Context, request string, a Answer) error {
+	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/grant", nil, a, nil)
+}
+
+// Deny refuses a request.
+func (m *Mix) Deny(ctx context.Context, request string, a Answer) error {
+	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/deny", nil, a, nil)
+}
+
+// AuditRow is a request to the gate and what was decided.
+type AuditRow struct {
+	ID          string          `json:"id"`
+	SessionID   string          `json:"sessionId"`
+	SessionName string          `json:"sessionName,omitempty"`
+	RunID       string          `json:"runId,omitempty"`
+	CallID      string          `json:"callId,omitempty"`
+	Tool        string          `json:"tool"`
+	Capability  string          `json:"capability"`
+	Target      string          `json:"target"`
+	Description string          `json:"description"`
+	Input       json.RawMessage `json:"input,omitempty"`
+	Asked       bool            `json:"asked"`
+	Reason      string          `json:"reason,omitempty"`
+	CreatedAt   time.Time       `json:"createdAt"`
+	Decision    *Decision       `json:"decision,omitempty"`
+}
+
+// Decision ends a request.
+type Decision struct {
+	Outcome   string    `json:"outcome"` // allow, deny, expired, withdrawn
+	By        string    `json:"by"`
+	Rule      string    `json:"rule,omitempty"`
+	Scope     string    `json:"scope,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// Audit lists requests and decisions, newest first. An empty session means
+// those of all; limit 0 means the server's.
+func (m *Mix) Audit(ctx context.Context, session string, limit int) ([]AuditRow, error) {
+	q := url.Values{}
+	if session != "" {
+		q.Set("session", session)
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	var out []AuditRow
+	return out, m.do(ctx, http.MethodGet, "/api/audit", q, nil, &out)
+}
+
+// Explanation says what the gate thinks of a call.
+type Explanation struct {
+	Outcome string   `json:"outcome"` // allow, deny, ask
+	Rule    string   `json:"rule,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Steps   []string `json:"steps"`
+}
+
+// Explain asks what the gate would say of a call like "Bash(git status)" in a
+// session. Nothing is run.
+func (m *Mix) Explain(ctx context.Context, session, call string) (Explanation, error) {
+	var e Explanation
+	return e, m.do(ctx, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call}, &e)
+}
+
+// Health is what a server says of itself to anybody.
+type Health struct {
+	Status   string `json:"status"`
+	Version  string `json:"version"`
+	Instance string `json:"instance"`
+}
+
+// Health asks whether the server is there.
+func (m *Mix) Health(ctx context.Context) (Health, error) {
+	var h Health
+	return h, m.do(ctx, http.MethodGet, "/health", nil, nil, &h)
+}
