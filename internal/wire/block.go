@@ -86,6 +86,17 @@ func ParseBlock(block []byte) (Block, error) {
 	return b, nil
 }
 
+// Renumber returns a copy of a block that [EncodeEvent] made, with another
+// number.
+func Renumber(block []byte, seq int64) []byte {
+	out := make([]byte, 0, len(block)+len("9223372036854775807"))
+	out = strconv.AppendInt(append(out, "id: "...), seq, 10)
+	if n := bytes.IndexByte(block, '\n'); n >= 0 {
+		out = append(out, block[n:]...)
+	}
+	return out
+}
+
 // Blocks yields the complete blocks that data is made of, in order. What
 // follows the last blank line comes last, so that a torn end is an error of
 // [ParseBlock] and not lost.
