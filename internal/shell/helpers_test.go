@@ -1,0 +1,46 @@
+package shell_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mixagent/mix/internal/shell"
+)
+
+// TestMain makes the test process what the server is: the parent of orphans.
+func TestMain(m *testing.M) {
+	if err := shell.Subreaper(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// run runs line in an empty directory with the environment commands get.
+func run(t testing.TB, ctx context.Context, line string, change ...func(*shell.Command)) shell.Result {
+	t.Helper()
+	c := shell.Command{Line: line, Dir: t.TempDir(), Env: shell.Environ(os.Environ(), nil)}
+	for _, f := range change {
+		f(&c)
+	}
+	res, err := shell.Run(ctx, c)
+	if err != nil {
+		t.Fatalf("Run(%q): %v", line, err)
+	}
+	return res
+}
+
+// printed is the output of line, which must succeed.
+func printed(t *testing.T, line string, change ...func(*shell.Command)) string {
+	t.Helper()
+	res := run(t, t.Context(), line, change...)
+	if res.ExitCode != 0 {
+		t.Fatalf("%q ended with %d:\n%s", line, res.ExitCode, res.Output)
+	}
+	return strings.TrimSpace(res.Output)
+}
+
+func env(kv ...string) func(*shell.Command) {
+	return func(c *shell.Command) { c.Env = append(c.Env, kv...) }
+}
