@@ -120,6 +120,7 @@ func (c *Cursor) fromMemory() (behind <-chan struct{}, floor int64, err error) {
 	if s.behind == nil {
 		s.behind = make(chan struct{})
 	}
+	s.waiting++
 	return s.behind, 0, nil
 }
 

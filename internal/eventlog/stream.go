@@ -32,8 +32,10 @@ type stream struct {
 	attempts   int   // to reserve that failed, over all time
 	retryAt    int64 // number at which to try again in the background
 
-	behind chan struct{} // closed for the cursors that wait; nil when none does
-	waking bool
+	behind  chan struct{} // closed for the cursors that wait; nil when none does
+	waiting int           // about how many do
+	waking  bool          // a goroutine closes behind
+	again   bool          // something happened since it last did
 
 	size atomic.Int64 // win.bytes, for the bound over all sessions
 }
@@ -114,21 +116,45 @@ func (s *stream) end(l *Log) {
 	l.wake(s)
 }
 
+// A crowd is so many waiting cursors that waking them takes noticeable time.
+// It is woken at most once in crowdPause, so that a fast model's appends do not
+// compete for the processor with thousands of readers of one event each.
+const (
+	crowd      = 64
+	crowdPause = time.Millisecond
+)
+
 // wake tells waiting cursors that there is something new. It does the same
 // little work however many wait: a goroutine tells them. The caller holds the
 // lock of s.
 func (l *Log) wake(s *stream) {
-	if s.behind == nil || s.waking {
+	if s.behind == nil {
+		return
+	}
+	if s.waking {
+		s.again = true
 		return
 	}
 	s.waking = true
-	l.work.Go(func() {
-		s.mu.Lock()
-		waiting := s.behind
-		s.behind, s.waking = nil, false
+	l.work.Go(func() { l.notify(s) })
+}
+
+// notify wakes the cursors that wait, and those that wait again until there is
+// nothing new for them.
+func (l *Log) notify(s *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.again = true; s.again; {
+		waiting, n := s.behind, s.waiting
+		s.behind, s.waiting, s.again = nil, 0, false
 		s.mu.Unlock()
 		close(waiting)
-	})
+		if n >= crowd {
+			l.pause(crowdPause)
+		}
+		s.mu.Lock()
+	}
+	s.waking = false
 }
 
 // Attempts to reserve numbers that none are left of, before an event is given
