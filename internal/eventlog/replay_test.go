@@ -143,7 +143,7 @@ func TestDamagedSegmentIsLeftOut(t *testing.T) {
 		seen++
 		return nil
 	})
-	if !errors.Is(err, wire.ErrBlock) || seen != len(recs) {
+	if !errors.Is(err, eventlog.ErrDamaged) || seen != len(recs) {
 		t.Errorf("scan saw %d events, %v", seen, err)
 	}
 }

@@ -10,11 +10,15 @@ import (
 	"github.com/mixagent/mix/internal/wire"
 )
 
+// ErrDamaged is wrapped by the error of [ScanSegments] when everything was seen
+// but what a damaged segment held.
+var ErrDamaged = errors.New("damaged events on disk")
+
 // ScanSegments calls fn for every event of the session on disk behind the
 // number after, in order: with its number, name and JSON, which is valid during
 // the call only. It is how an answer that was being written when the process
 // died is put together again. An error of fn ends it. Damaged segments are
-// passed over and reported when everything else was seen.
+// passed over and reported, as [ErrDamaged], when everything else was seen.
 func ScanSegments(ctx context.Context, a Archive, session string, after int64,
 	fn func(seq int64, typ domain.EventType, data []byte) error,
 ) error {
@@ -32,7 +36,7 @@ func ScanSegments(ctx context.Context, a Archive, session string, after int64,
 			for block := range wire.Blocks(s.Data) {
 				b, err := wire.ParseBlock(block)
 				if err != nil {
-					damage = errors.Join(damage, fmt.Errorf("events %d to %d of session %s: %w", s.First, s.Last, session, err))
+					damage = errors.Join(damage, fmt.Errorf("%w: %d to %d of session %s: %w", ErrDamaged, s.First, s.Last, session, err))
 					break
 				}
 				if b.Seq <= after {

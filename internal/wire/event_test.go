@@ -322,7 +322,7 @@ func FuzzEncodeText(f *testing.F) {
 	f.Add("é", "p\n", 40_000)
 	f.Fuzz(func(t *testing.T, text, id string, repeat int) {
 		if n := len(text); n > 0 {
-			text = strings.Repeat(text, 1+min(max(repeat, 0), 300_000/n))
+			text = strings.Repeat(text, 1+min(max(repeat, 0), 150_000/n))
 		}
 		for _, ev := range []struct {
 			ev  domain.Event

@@ -80,7 +80,7 @@ func newExportMessage(m *domain.Message) ExportMessage {
 			ID: c.ID, Name: c.Name, Input: c.Input, Type: c.Type, Finished: c.Finished,
 			Result: c.Result, IsError: c.IsError, Metadata: string(c.State),
 		}
-		if raw := json.RawMessage(c.Input); isObject(raw) && json.Valid(raw) {
+		if raw := json.RawMessage(c.Input); isObject(raw) {
 			x.InputJSON = raw
 		}
 		e.ToolCalls = append(e.ToolCalls, x)

@@ -167,3 +167,29 @@ func TestErrors(t *testing.T) {
 	equalJSON(t, wire.NewFieldError(field),
 		`{"error":{"code":400,"message":"title: is required and must not be empty","type":"validation_error","reason":"invalid_field","field":"title"}}`)
 }
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	s := &domain.Session{
+		ID: "s1", Title: "t", UserMessages: 1, AssistantMessages: 1, ToolCalls: 2, Usage: domain.Usage{Input: 1, Output: 1},
+		CostUSD: 0.1, CreatedAt: created, UpdatedAt: created,
+	}
+	messages := []domain.Message{{
+		ID: "m1", Role: domain.RoleAssistant, Model: "x", FinishReason: domain.FinishToolUse, ReasoningMillis: 5,
+		CreatedAt: created, UpdatedAt: created,
+		Blocks: []domain.Block{{Type: domain.BlockReasoning, Text: "r"}, {Type: domain.BlockText, Text: "c"}},
+		Calls: []domain.ToolCall{
+			{ID: "t1", Tool: "Bash", Input: json.RawMessage(`{"command":"ls"}`), State: domain.CallFinished, Result: json.RawMessage(`{"output":"out"}`)},
+			{ID: "t2", Tool: "Bash", Input: json.RawMessage(`[1]`), State: domain.CallDenied, IsError: true},
+		},
+	}}
+	equalJSON(t, wire.NewExportSession(s, messages), `{"id":"s1","title":"t","sessionType":"main","userMessageCount":1,"assistantMessageCount":1,
+		"toolCallCount":2,"promptTokens":1,"completionTokens":1,"cost":0.1,"createdAt":"2026-02-14T19:01:24.5Z","updatedAt":"2026-02-14T19:01:24.5Z",
+		"messages":[{"id":"m1","role":"assistant","content":"c","reasoning":"r","reasoningDuration":5,"finishReason":"tool_use","model":"x",
+			"createdAt":"2026-02-14T19:01:24.5Z","updatedAt":"2026-02-14T19:01:24.5Z","timestamp":"2026-02-14T19:01:24.5Z",
+			"toolCalls":[
+				{"id":"t1","name":"Bash","input":"{\"command\":\"ls\"}","inputJson":{"command":"ls"},"type":"tool_use","finished":true,
+					"result":"{\"output\":\"out\"}","isError":false,"metadata":"finished"},
+				{"id":"t2","name":"Bash","input":"[1]","type":"tool_use","finished":true,"isError":true,"metadata":"denied"}]}]}`)
+	equalJSON(t, wire.NewExportSession(s, nil).Messages, `[]`)
+}
