@@ -24,6 +24,7 @@ type memory struct {
 	messages map[string][]domain.Message
 	fail     error // of everything that writes
 	saves    int
+	reserves int
 	prunes   []time.Time
 	gate     chan struct{} // when set, a save waits for it
 }
@@ -45,6 +46,7 @@ func (m *memory) Reserve(_ context.Context, session string, upTo int64) error {
 	if m.fail != nil {
 		return m.fail
 	}
+	m.reserves++
 	old, ok := m.reserved[session]
 	if !ok {
 		return domain.ErrNotFound

@@ -59,6 +59,21 @@ func TestNumbersGoOnBehindTheReservationAfterARestart(t *testing.T) {
 	}
 }
 
+func TestNumbersAreReservedInBlocks(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	l := open(t, m, eventlog.Options{ReserveBlock: 100})
+	create(l, m, "s")
+	for i := range 10_000 {
+		l.Append("s", text(i))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.reserves < 95 || m.reserves > 105 || m.reserved["s"] > 10_200 {
+		t.Errorf("%d reservations up to %d for 10000 numbers in blocks of 100", m.reserves, m.reserved["s"])
+	}
+}
+
 func TestUnknownSession(t *testing.T) {
 	t.Parallel()
 	l := open(t, newMemory(), eventlog.Options{})
