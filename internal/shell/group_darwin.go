@@ -33,6 +33,7 @@ func tagOf(int) uint64 { return 0 }
 // their session and their parent are known from earlier looks.
 type looker struct{}
 
+func (looker) strike(*group)                {}
 func (looker) due() bool                    { return true }
 func (looker) quick(*group) map[int]proc    { return allProcs() }
 func (looker) thorough(*group) map[int]proc { return allProcs() }

@@ -5,9 +5,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,4 +174,48 @@ func (l *looker) thorough(g *group) map[int]proc {
 		procs[pid] = p
 	}
 	return procs
+}
+
+// strike is for members that live too short for looking first and killing then,
+// since they fork and end all the time. Every one of them is an orphan at once
+// and is killed on sight, until there is none.
+func (l *looker) strike(g *group) {
+	const most = 20 * time.Millisecond
+	if g.tag == 0 {
+		return
+	}
+	clean := 0
+	for begin := time.Now(); clean < 2 && time.Since(begin) < most; {
+		clean++
+		for _, pid := range orphanage() {
+			if pid == g.shell.pid || tagOf(pid) != g.tag {
+				continue
+			}
+			clean = 0
+			if !reap(pid) {
+				_ = unix.Kill(pid, unix.SIGKILL)
+				g.sent[pid] = 0
+			}
+		}
+	}
+}
+
+// orphanage is where orphans turn up: as children of the first thread of this
+// process or, when they go to another, anywhere. The youngest come first.
+func orphanage() []int {
+	pid := strconv.Itoa(os.Getpid())
+	var list []string
+	if isSubreaper() && hasChildrenFiles() {
+		list = strings.Fields(readProc("/proc/" + pid + "/task/" + pid + "/children"))
+	} else {
+		list = names("/proc")
+	}
+	slices.Reverse(list)
+	var pids []int
+	for _, name := range list {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }

@@ -90,22 +90,28 @@ func (g *group) members(procs map[int]proc) []proc {
 	return found
 }
 
-// alive is the members without those that are over: zombies whose parent this
-// process is are waited for, those of a parent outside the command are that
-// parent's to wait for, and the shell's exit status belongs to its os.Process.
-func (g *group) alive(procs map[int]proc) []proc {
-	found := g.members(procs)
-	left := found[:0]
-	for _, p := range found {
+// alive is the members without those that are over, and how many of these it
+// waited for: zombies whose parent this process is. Those of a parent outside
+// the command are that parent's to wait for, and the shell's exit status belongs
+// to its os.Process.
+func (g *group) alive(procs map[int]proc) (left []proc, reaped int) {
+	for _, p := range g.members(procs) {
 		if p.state == 'Z' {
 			_, inside := g.known[p.ppid]
-			if p.pid == g.shell.pid || !inside && (p.ppid != os.Getpid() || reap(p.pid)) {
+			switch {
+			case p.pid == g.shell.pid:
+				continue
+			case inside:
+			case p.ppid != os.Getpid():
+				continue
+			case reap(p.pid):
+				reaped++
 				continue
 			}
 		}
 		left = append(left, p)
 	}
-	return left
+	return left, reaped
 }
 
 // reap waits for a zombie that is a child of this process. A zombie that cannot
@@ -117,18 +123,22 @@ func reap(pid int) bool {
 }
 
 // count is how many processes the command has, roughly: a cheap look that is
-// made all the while the command runs, and that waits for dead orphans.
+// made all the while the command runs, and that waits for dead orphans. These
+// count too: a process that lives on by forking and ending leaves many.
 func (g *group) count() int {
 	if !g.looks.due() {
 		return len(g.known)
 	}
-	return len(g.alive(g.looks.quick(g)))
+	left, reaped := g.alive(g.looks.quick(g))
+	return len(left) + reaped
 }
 
-// left is how many processes besides the shell are not gone yet.
+// left is how many processes besides the shell are not gone yet. One that this
+// look found dead still counts, since it may have left another behind; the next
+// look will tell.
 func (g *group) left() int {
-	n := 0
-	for _, p := range g.alive(g.looks.thorough(g)) {
+	left, n := g.alive(g.looks.thorough(g))
+	for _, p := range left {
 		if p.pid != g.shell.pid {
 			n++
 		}
@@ -139,7 +149,7 @@ func (g *group) left() int {
 // terminate asks all members to end. While the shell runs its process group is
 // told as one, so that none of it can be missed.
 func (g *group) terminate(shellRuns bool) {
-	found := g.alive(g.looks.thorough(g))
+	found, _ := g.alive(g.looks.thorough(g))
 	if shellRuns {
 		_ = unix.Kill(-g.shell.pid, unix.SIGTERM)
 	}
@@ -158,8 +168,10 @@ func (g *group) terminate(shellRuns bool) {
 func (g *group) kill() {
 	const rounds = 20
 	for range rounds {
+		g.looks.strike(g)
+		left, _ := g.alive(g.looks.thorough(g))
 		running := false
-		for _, p := range g.alive(g.looks.thorough(g)) {
+		for _, p := range left {
 			if p.runs() {
 				g.signal(p, unix.SIGSTOP)
 				running = true
@@ -169,7 +181,8 @@ func (g *group) kill() {
 			break
 		}
 	}
-	for _, p := range g.alive(g.looks.thorough(g)) {
+	left, _ := g.alive(g.looks.thorough(g))
+	for _, p := range left {
 		g.signal(p, unix.SIGKILL)
 	}
 }

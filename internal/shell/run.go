@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// How long Run waits for what. From cancelling to the last process gone the sum
-// of politeTime, killTime and drainTime is the bound, and stays under a second
-// where SIGKILL works at all.
+// How long Run waits for what. SIGKILL takes milliseconds, so from cancelling to
+// the last process gone it is politeTime and little more; killTime and drainTime
+// only run out for a process that SIGKILL does not end, or a pipe that somebody
+// else holds open.
 const (
 	watchEvery = 50 * time.Millisecond  // looks at the number of processes
 	lingerTime = 150 * time.Millisecond // what a finished shell left may finish too
 	politeTime = 250 * time.Millisecond // between SIGTERM and SIGKILL
-	killTime   = 500 * time.Millisecond // for processes to vanish after SIGKILL
+	killTime   = 2 * time.Second        // for processes to vanish after SIGKILL
 	drainTime  = 200 * time.Millisecond // for the pipe to close after that
 	settleStep = 2 * time.Millisecond   // to the second look whether all are gone, then longer
 )
@@ -164,9 +165,10 @@ func (e *execution) finish() {
 			return
 		}
 	}
-	for deadline := time.Now().Add(killTime); ; {
+	const round = 100 * time.Millisecond // a process that forked away needs another
+	for range killTime / round {
 		e.group.kill()
-		if e.settle(20*time.Millisecond) || time.Now().After(deadline) {
+		if e.settle(round) {
 			return
 		}
 	}
