@@ -249,7 +249,7 @@ func (r *round) finish(c *call) {
 	switch {
 	case err == nil:
 		c.State, c.IsError, c.Text = domain.CallFinished, out.IsError, out.Text
-	case r.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
+	case r.ctx.Err() != nil && (errors.Is(err, r.ctx.Err()) || errors.Is(err, context.Cause(r.ctx))):
 		c.State, c.IsError = domain.CallInterrupted, true
 		c.Text = join("This call was interrupted and may have had effects. Check before you repeat it.", out.Text)
 	default:
