@@ -51,7 +51,8 @@ func variables(service string) (key, base string, known bool) {
 // getenv reads: a model vendor (anthropic, openai, gemini, openrouter, local),
 // brave, telegram, turso, or mix (MIX_TOKEN, the token of a Mix server). The
 // error wraps [ErrNoCredential] when there is none, and is another one when
-// there is one that cannot be right. No error holds any part of a value.
+// there is one that cannot be right; Source is set then too. No error holds any
+// part of a value.
 func Credentials(service string, getenv func(string) string) (Credential, error) {
 	keyVar, baseVar, known := variables(service)
 	if !known {
@@ -61,23 +62,23 @@ func Credentials(service string, getenv func(string) string) (Credential, error)
 	if baseVar != "" {
 		base, err := baseURL(baseVar, getenv(baseVar))
 		if err != nil {
-			return Credential{}, err
+			return c, err
 		}
 		c.BaseURL = base
 	}
 	if keyVar == "" {
 		c.Source = baseVar
 		if c.BaseURL == "" {
-			return Credential{}, fmt.Errorf("%w for %s: set %s to the address of the server", ErrNoCredential, service, baseVar)
+			return c, fmt.Errorf("%w for %s: set %s to the address of the server", ErrNoCredential, service, baseVar)
 		}
 		return c, nil
 	}
 	key := strings.TrimSpace(getenv(keyVar)) // copied together with a line end, as often as not
 	if key == "" {
-		return Credential{}, fmt.Errorf("%w for %s: set %s", ErrNoCredential, service, keyVar)
+		return c, fmt.Errorf("%w for %s: set %s", ErrNoCredential, service, keyVar)
 	}
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return Credential{}, fmt.Errorf("%s holds a character that no credential has: copy it again", keyVar)
+		return c, fmt.Errorf("%s holds a character that no credential has: copy it again", keyVar)
 	}
 	c.Key = NewSecret(key)
 	return c, nil

@@ -74,8 +74,8 @@ func TestCredentials(t *testing.T) {
 		if err != nil || c.Key.Reveal() != tt.key || c.BaseURL != tt.base || c.Source != tt.source {
 			t.Errorf("%s: %q %q %q, %v", tt.service, c.Key.Reveal(), c.BaseURL, c.Source, err)
 		}
-		_, err = config.Credentials(tt.service, env())
-		if !errors.Is(err, config.ErrNoCredential) || !strings.Contains(err.Error(), "set "+tt.source) {
+		c, err = config.Credentials(tt.service, env())
+		if !errors.Is(err, config.ErrNoCredential) || c.Source != tt.source || !strings.Contains(err.Error(), "set "+tt.source) {
 			t.Errorf("%s without: %v", tt.service, err)
 		}
 	}
