@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mixagent/mix/internal/domain"
+)
+
+// Session returns a session.
+func (s *Store) Session(ctx context.Context, id string) (domain.Session, error) {
+	row, err := s.read.GetSession(ctx, id)
+	if err != nil {
+		return domain.Session{}, fmt.Errorf("session %s: %w", id, translate(err))
+	}
+	return toSession(row)
+}
+
+// SessionFilter narrows a list of sessions. The zero value lists the sessions
+// of people and programs, all of them.
+type SessionFilter struct {
+	// Subagents includes the sessions of sub-agents.
+	Subagents bool
+	// Directory, where not "", keeps the sessions that work there.
+	Directory string
+	// Limit, where above 0, keeps that many of the newest.
+	Limit int
+}
+
+// Sessions lists sessions, the last used first.
+func (s *Store) Sessions(ctx context.Context, f SessionFilter) ([]domain.Session, error) {
+	subagents := int64(0)
+	if f.Subagents {
+		subagents = 1
+	}
+	rows, err := s.read.ListSessions(ctx, subagents, f.Directory, limit(f.Limit))
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", translate(err))
+	}
+	return allChecked(rows, toSession)
+}
+
+// limit is a row limit for SQL, where -1 means none.
+func limit(n int) int64 {
+	if n <= 0 {
+		return -1
+	}
+	return int64(n)
+}
