@@ -32,15 +32,27 @@ func Resolve(dir, path string) (string, error) {
 		if !filepath.IsAbs(dir) {
 			return "", fmt.Errorf("the directory %q is not absolute", dir)
 		}
-		if runtime.GOOS == "windows" && (filepath.VolumeName(path) != "" || path[0] == '\\' || path[0] == '/') {
+		if runtime.GOOS == "windows" && (filepath.VolumeName(path) != "" || os.IsPathSeparator(path[0])) {
 			return "", fmt.Errorf("the path %q depends on the current drive; write it in full", path)
 		}
 		path = dir + string(filepath.Separator) + path
 	}
 	volume := filepath.VolumeName(path)
-	done := volume + string(filepath.Separator)
-	rest := path[len(volume):]
-	exists := true
+	return follow(volume+string(filepath.Separator), path[len(volume):])
+}
+
+// resolveBelow is [Resolve] for a directory that is resolved already.
+func resolveBelow(dir, path string) (string, error) {
+	if path == "" || filepath.IsAbs(path) || runtime.GOOS == "windows" || strings.ContainsRune(path, 0) {
+		return Resolve(dir, path)
+	}
+	return follow(dir, path)
+}
+
+// follow walks rest, name by name, from the resolved directory done.
+func follow(done, rest string) (string, error) {
+	// Below a name that does not exist nothing can be a link.
+	missing := false
 	for links := 0; ; {
 		rest = trimSeparators(rest)
 		if rest == "" {
@@ -56,34 +68,32 @@ func Resolve(dir, path string) (string, error) {
 		case ".":
 			continue
 		case "..":
-			done = filepath.Dir(done)
+			done, missing = filepath.Dir(done), false
 			continue
 		}
 		next := filepath.Join(done, name)
-		if !exists {
+		if missing {
 			done = next
 			continue
 		}
 		info, err := os.Lstat(next)
 		if errors.Is(err, fs.ErrNotExist) || isNotDirectory(err) {
-			// What follows a missing name cannot be a link; ".." after it
-			// would fail in the kernel and is taken textually here.
-			exists, done = false, next
+			missing, done = true, next
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("resolve %s: %w", path, err)
+			return "", fmt.Errorf("resolve %s: %w", next, err)
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
 			done = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("resolve %s: more than %d symbolic links", path, maxLinks)
+			return "", fmt.Errorf("resolve %s: more than %d symbolic links", next, maxLinks)
 		}
 		target, err := os.Readlink(next)
 		if err != nil {
-			return "", fmt.Errorf("resolve %s: %w", path, err)
+			return "", fmt.Errorf("resolve %s: %w", next, err)
 		}
 		rest = target + string(filepath.Separator) + rest
 		if filepath.IsAbs(target) {
@@ -116,11 +126,8 @@ func within(root, path string) bool {
 		return false
 	}
 	root, path = fold(root), fold(path)
-	if root == path {
-		return true
+	if !strings.HasPrefix(path, root) {
+		return false
 	}
-	if !os.IsPathSeparator(root[len(root)-1]) {
-		root += string(filepath.Separator)
-	}
-	return strings.HasPrefix(path, root)
+	return len(path) == len(root) || os.IsPathSeparator(root[len(root)-1]) || os.IsPathSeparator(path[len(root)])
 }
