@@ -12,6 +12,7 @@
 // model:
 //
 //   - demo/echo answers with the text of the last user message, in one piece.
+//
 //   - demo/steps reads the last user message as a JSON list of steps and plays
 //     them, one for each model call:
 //

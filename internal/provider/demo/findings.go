@@ -2,7 +2,6 @@ package demo
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	"github.com/mixagent/mix/internal/domain"
@@ -111,8 +110,11 @@ func (f *findings) addReadme(c *domain.ToolCall, name string) {
 	}
 }
 
-// commit is a line of git log --oneline.
-var commit = regexp.MustCompile(`^[0-9a-f]{4,64} \S`)
+// isCommit reports whether a line is one of git log --oneline.
+func isCommit(line string) bool {
+	hash, subject, ok := strings.Cut(line, " ")
+	return ok && len(hash) >= 4 && len(hash) <= 64 && strings.Trim(hash, "0123456789abcdef") == "" && subject != ""
+}
 
 func (f *findings) addLog(c *domain.ToolCall) {
 	var r struct {
@@ -123,7 +125,7 @@ func (f *findings) addLog(c *domain.ToolCall) {
 	f.log = commits{outcome: read(c, &r)}
 	_ = json.Unmarshal(c.Result, &r)
 	for line := range strings.Lines(r.Output) {
-		if line = strings.TrimSpace(domain.SanitizeLine(line)); commit.MatchString(line) && r.ExitCode == 0 {
+		if line = domain.SanitizeLine(strings.TrimSpace(line)); isCommit(line) && r.ExitCode == 0 {
 			f.log.lines = append(f.log.lines, line)
 		}
 	}
@@ -157,7 +159,7 @@ func read(c *domain.ToolCall, v any) outcome {
 // fits into a sentence.
 func firstLine(text string) string {
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(domain.SanitizeLine(line)); line != "" {
+		if line = domain.SanitizeLine(strings.TrimSpace(line)); line != "" {
 			return strings.TrimRight(cut(line, 160), ".")
 		}
 	}

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -94,24 +93,18 @@ func (p *player) wait() error {
 }
 
 // pieceLength returns how many bytes of text are sent at once: a word with the
-// space after it, short words together, and of something without spaces a dozen
-// characters.
+// space after it, very short words together, and of something long without
+// spaces a part.
 func pieceLength(text string) int {
-	const short, long = 4, 12
-	runes := 0
+	const short, long = 4, 16
+	runes, afterSpace := 0, false
 	for i, r := range text {
-		if runes >= short && !unicode.IsSpace(r) && i > 0 && unicode.IsSpace(lastRune(text[:i])) {
+		space := unicode.IsSpace(r)
+		if afterSpace && !space && runes >= short || runes >= long {
 			return i
 		}
-		if runes >= long && !unicode.IsSpace(r) && !strings.ContainsFunc(text[:i], unicode.IsSpace) {
-			return i
-		}
+		afterSpace = space
 		runes++
 	}
 	return len(text)
-}
-
-func lastRune(s string) rune {
-	r, _ := utf8.DecodeLastRuneInString(s)
-	return r
 }

@@ -183,7 +183,7 @@ func opening(text string) (title, paragraph string) {
 			words = append(words, line)
 			continue
 		}
-		if len(words) > 0 && !underline {
+		if len(words) > 0 {
 			break
 		}
 	}
