@@ -142,7 +142,7 @@ func (r *shellReader) form(p *part, ws []word, in formInfo) {
 	}
 	r.collect(p, ws[1:], in.cwd)
 	base := strings.TrimSuffix(fold(path.Base(filepath.ToSlash(name.text))), ".exe")
-	if base != name.text {
+	if base != name.text && base != "" {
 		// Rules that deny look at the program wherever it lies; nothing that
 		// allows does, since another program can have the same name.
 		p.forms = append(p.forms, form{words: append(literal(base), ws[1:]...)})
@@ -155,6 +155,10 @@ func (r *shellReader) form(p *part, ws []word, in formInfo) {
 		return
 	}
 	if !p.readOnly {
+		return
+	}
+	if len(r.parts) > r.maxRead {
+		p.not("the command has too many parts")
 		return
 	}
 	if base != name.text {

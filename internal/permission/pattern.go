@@ -14,14 +14,19 @@ type pathPattern struct {
 	segs  []string
 	// braces is true when a {a/b,c} alternative makes segments meaningless.
 	braces bool
+	// deep is true when a directory that matches means all below it: always
+	// for rules that deny, and where the last name is given in full.
+	deep bool
 }
 
-func newPathPattern(abs string) pathPattern {
+func newPathPattern(abs string, allow bool) pathPattern {
 	abs = fold(abs)
 	if len(abs) > 1 {
 		abs = strings.TrimSuffix(abs, "/")
 	}
+	last := unescaped(abs[strings.LastIndexByte(abs, '/')+1:])
 	return pathPattern{
+		deep:   !allow || !strings.ContainsAny(last, "*?[{"),
 		whole:  abs,
 		segs:   strings.Split(strings.Trim(abs, "/"), "/"),
 		braces: strings.ContainsRune(abs, '{'),
@@ -36,7 +41,7 @@ func (p *pathPattern) match(slashedPath string) bool {
 	if doublestar.MatchUnvalidated(p.whole, slashedPath) {
 		return true
 	}
-	return !strings.HasSuffix(p.whole, "/**") && doublestar.MatchUnvalidated(p.whole+"/**", slashedPath)
+	return p.deep && !strings.HasSuffix(p.whole, "/**") && doublestar.MatchUnvalidated(p.whole+"/**", slashedPath)
 }
 
 // reaches reports whether the pattern may mean something below the path.
@@ -88,12 +93,12 @@ func absolutePatterns(pattern, dir, home string, allow bool) []pathPattern {
 	}
 	fixed, glob := splitFixed(pattern)
 	full := filepath.Join(base, filepath.FromSlash(fixed))
-	out := []pathPattern{newPathPattern(joinPattern(full, glob))}
+	out := []pathPattern{newPathPattern(joinPattern(full, glob), allow)}
 	if allow && (inside || within(dir, full)) {
 		return out
 	}
 	if real, err := Resolve(full, "."); err == nil && real != full {
-		out = append(out, newPathPattern(joinPattern(real, glob)))
+		out = append(out, newPathPattern(joinPattern(real, glob), allow))
 	}
 	return out
 }

@@ -293,6 +293,9 @@ func (r *shellReader) forLoop(cmd *syntax.ForClause, cwd string) string {
 	switch loop := cmd.Loop.(type) {
 	case *syntax.WordIter:
 		r.words(cwd, loop.Items...)
+		if cmd.Select {
+			r.effect(loop, cwd, "it waits for input")
+		}
 		if !localName(loop.Name.Value) {
 			r.effect(loop, cwd, "it sets the variable "+loop.Name.Value)
 		}
