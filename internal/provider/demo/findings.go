@@ -159,7 +159,8 @@ func read(c *domain.ToolCall, v any) outcome {
 // fits into a sentence.
 func firstLine(text string) string {
 	for line := range strings.Lines(text) {
-		if line = domain.SanitizeLine(strings.TrimSpace(line)); line != "" {
+		line = strings.TrimPrefix(domain.SanitizeLine(strings.TrimSpace(line)), "Error: ")
+		if line != "" {
 			return strings.TrimRight(cut(line, 160), ".")
 		}
 	}

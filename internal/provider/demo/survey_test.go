@@ -218,7 +218,7 @@ func TestSurveySaysWhatFailed(t *testing.T) {
 		{"interrupted", grepMark, result{text: "interrupted, may have had effects", state: domain.CallInterrupted}, "I could not search for them: interrupted, may have had effects."},
 		{"unreadable", grepMark, result{json: `[]`}, "I could not search for them: its result cannot be read."},
 		{"without a reason", grepMark, result{state: domain.CallFailed}, "no reason was given."},
-		{"no readme", readMe, result{text: "README.md does not exist.", state: domain.CallFailed}, "I could not read `README.md`: README.md does not exist."},
+		{"no readme", readMe, result{text: "Error: README.md does not exist.", state: domain.CallFailed}, "I could not read `README.md`: README.md does not exist."},
 		{"empty readme", readMe, result{json: `{"content": "     1\t# Only a title\n"}`}, "`README.md`, titled “Only a title” has no text to quote."},
 		{"no files", globAll, result{json: `{"matches": [], "count": 0}`}, "There are none, except hidden and ignored ones."},
 		{"no marks", grepMark, result{json: `{"counts": {}, "total_matches": 0}`}, "No file has such a mark."},
