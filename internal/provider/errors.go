@@ -170,7 +170,7 @@ func (e *Error) remedy() string {
 	case KindInterrupted, KindIdle:
 		return "Send the message again."
 	default:
-		return "Try again" + e.address() + "."
+		return "Try again; check the model" + e.address() + "."
 	}
 }
 

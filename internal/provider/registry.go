@@ -108,7 +108,7 @@ func (e *UnknownError) Error() string {
 
 // nearest returns the name closest to s, or "" where none is close.
 func nearest(s string, names []string) string {
-	best, bestDistance := "", 1+max(1, len(s)/3)
+	best, bestDistance := "", min(len(s), 1+max(2, len(s)/3))
 	for _, name := range names {
 		if d := distance(strings.ToLower(s), name); d < bestDistance {
 			best, bestDistance = name, d

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/provider"
@@ -205,6 +206,9 @@ type usageJSON struct {
 func (d *decoder) slowFrame(data []byte) error {
 	var f frameJSON
 	if err := json.Unmarshal(data, &f); err != nil {
+		if unknown(err, f.Type) {
+			return nil
+		}
 		return d.body.Fail(provider.KindInvalid, "an event that is not the JSON of this wire")
 	}
 	switch f.Type {
@@ -231,12 +235,26 @@ func (d *decoder) slowFrame(data []byte) error {
 	return nil
 }
 
+// unknown reports whether a frame could not be read because it is of a type that
+// is not known, and has other fields under our names.
+func unknown(err error, kind string) bool {
+	var mismatch *json.UnmarshalTypeError
+	if !errors.As(err, &mismatch) {
+		return false
+	}
+	switch kind {
+	case "", "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop", "error":
+		return false
+	}
+	return true
+}
+
 func (d *decoder) count(u usageJSON) {
 	set := func(to *int64, from *int64) bool {
 		if from == nil {
 			return false
 		}
-		*to = *from
+		*to = max(*from, 0)
 		return true
 	}
 	a := set(&d.usage.Input, u.Input)
@@ -257,7 +275,9 @@ func (d *decoder) blockStart(f *frameJSON) {
 		_ = d.piece(f.Index, pieceThinking, f.Block.Thinking)
 		_ = d.piece(f.Index, pieceSignature, f.Block.Signature)
 	case "redacted_thinking":
-		d.emit(provider.Delta{Kind: provider.DeltaRedacted, Text: f.Block.Data})
+		if f.Block.Data != "" {
+			d.emit(provider.Delta{Kind: provider.DeltaRedacted, Text: f.Block.Data})
+		}
 	case "tool_use":
 		b.call = d.calls
 		b.whole = string(f.Block.Input)

@@ -28,10 +28,10 @@ func (d *decoder) count(u *usageJSON) {
 }
 
 func (u *usageJSON) usage() domain.Usage {
-	read := max(u.PromptDetails.Cached, u.Cached, u.CacheHit)
-	write := u.PromptDetails.CacheWrite
-	reasoning := u.CompletionDetails.Reasoning
-	output := u.Completion
+	read := max(u.PromptDetails.Cached, u.Cached, u.CacheHit, 0)
+	write := max(u.PromptDetails.CacheWrite, 0)
+	reasoning := max(u.CompletionDetails.Reasoning, 0)
+	output := max(u.Completion, 0)
 	// xAI counts reasoning apart from the completion, all others within it.
 	if reasoning > 0 && (reasoning > output || u.Total == u.Prompt+output+reasoning) {
 		output += reasoning
