@@ -48,7 +48,7 @@ type GrepOptions struct {
 	// IgnoreCase matches letters in any case.
 	IgnoreCase bool
 	// Multiline lets matches cross lines; '.' matches line breaks too. Files
-	// over 16 MiB are then left out and counted in TooLarge.
+	// over 8 MiB are then left out and counted in TooLarge.
 	Multiline bool
 	// Before and After are lines of context around each matching line, for
 	// OutputContent; at most 1000.
@@ -66,8 +66,8 @@ type FileMatches struct {
 	// Path is relative to the root, with slashes.
 	Path    string
 	ModTime time.Time
-	// Count is the number of matching lines; in multiline mode, of matches.
-	// It is 1 for OutputFiles.
+	// Count is the number of matching lines; in multiline mode of matches, at
+	// most one beginning on each line. It is 1 for OutputFiles.
 	Count int
 	// Lines, for OutputContent, are matching lines and their context.
 	Lines []Line

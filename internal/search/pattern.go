@@ -42,6 +42,7 @@ func (e *PatternError) Error() string {
 type pattern struct {
 	line      *regexp.Regexp // judges one line, or, in multiline mode, a whole file
 	region    *re2.Regexp    // finds candidate lines in a buffer; nil where RE2 refused
+	later     *pattern       // of multiline mode: for text that is not the beginning; nil: the same
 	literals  []literal      // one of them is in every match; nil: unknown
 	exact     bool           // the literals are all that matches
 	multiline bool
@@ -69,14 +70,27 @@ func compilePattern(text string, ignoreCase, multiline bool) (*pattern, error) {
 			}
 		}
 	}
+	p, err := compileTree(tree, multiline)
+	if err != nil {
+		return nil, explainSyntax(text, err)
+	}
+	if multiline && forgetBeginning(tree) {
+		if p.later, err = compileTree(tree, true); err != nil {
+			return nil, explainSyntax(text, err)
+		}
+	}
+	return p, nil
+}
+
+func compileTree(tree *syntax.Regexp, multiline bool) (*pattern, error) {
 	p := &pattern{multiline: multiline}
 	p.literals, p.exact = requiredLiterals(tree)
 	if multiline {
 		tree = allowCR(tree)
 	}
-	p.line, err = regexp.Compile(tree.String())
-	if err != nil {
-		return nil, explainSyntax(text, err)
+	var err error
+	if p.line, err = regexp.Compile(tree.String()); err != nil {
+		return nil, err
 	}
 	switch {
 	case multiline:
@@ -85,6 +99,31 @@ func compilePattern(text string, ignoreCase, multiline bool) (*pattern, error) {
 		p.region = compileRE2(wholeLine(allowCR(tree)).String())
 	}
 	return p, nil
+}
+
+// forgetBeginning makes an expression fit for text from the middle of a file:
+// nothing there is the beginning of the text. It reports a change.
+func forgetBeginning(re *syntax.Regexp) bool {
+	if re.Op == syntax.OpBeginText {
+		re.Op = syntax.OpNoMatch
+		return true
+	}
+	changed := false
+	for _, sub := range re.Sub {
+		changed = forgetBeginning(sub) || changed
+	}
+	return changed
+}
+
+// findAll returns up to n matches in data[pos:], where pos begins a line.
+func (p *pattern) findAll(data []byte, pos, n int) [][]int {
+	if pos > 0 && p.later != nil {
+		p = p.later
+	}
+	if p.region == nil {
+		return p.line.FindAllIndex(data[pos:], n)
+	}
+	return p.region.FindAllIndex(data[pos:], n)
 }
 
 // compileRE2 returns nil where RE2 cannot be used: it refuses the expression,

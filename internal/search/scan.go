@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 	"unicode/utf16"
 )
 
@@ -19,7 +20,7 @@ const (
 	binaryPrefix = 8 << 10
 	// maxMultiline is the largest file that multiline mode searches, in bytes;
 	// maxSlow where RE2 is not available.
-	maxMultiline = 16 << 20
+	maxMultiline = 8 << 20
 	maxSlow      = 1 << 20
 	// maxSpans is how many matches of one file multiline mode counts.
 	maxSpans = 100_000
@@ -41,6 +42,9 @@ type scanner struct {
 	buf   []byte
 	whole []byte // multiline and UTF-16 files
 	out   lineSink
+
+	candidates []candidate
+	lined      []byte // their lines, one after the other
 }
 
 func newScanner(p *pattern) *scanner {
@@ -155,14 +159,69 @@ func (s *scanner) byLiteral(data []byte) {
 	for pos := 0; pos < len(data) && !s.out.done(); {
 		hit := s.find.find(data, pos)
 		if hit < 0 {
-			return
+			break
 		}
 		start, end := lineAround(data, pos, hit)
-		line := trimCR(data[start:end])
-		if at := hit - start; s.p.exact || s.judge(line, &at) {
-			s.out.match(start, end, at)
-		}
 		pos = end + 1
+		if s.p.exact {
+			s.out.match(start, end, hit-start)
+			continue
+		}
+		s.candidates = append(s.candidates, candidate{start: start, end: end})
+		if len(s.candidates) == maxCandidates {
+			s.verify(data)
+		}
+	}
+	s.verify(data)
+}
+
+// candidate is a line that holds a required literal; at is where it begins in
+// the copy that RE2 reads.
+type candidate struct{ start, end, at int }
+
+const (
+	// maxCandidates is how many lines are verified at a time.
+	maxCandidates = 128
+	// fewCandidates is how many the standard library judges faster one by one
+	// than RE2 does in one call.
+	fewCandidates = 3
+)
+
+// verify reports the candidates that match, and forgets all of them.
+func (s *scanner) verify(data []byte) {
+	defer func() { s.candidates = s.candidates[:0] }()
+	if len(s.candidates) <= fewCandidates || s.p.region == nil {
+		for _, c := range s.candidates {
+			at := 0
+			if !s.out.done() && s.judge(trimCR(data[c.start:c.end]), &at) {
+				s.out.match(c.start, c.end, at)
+			}
+		}
+		return
+	}
+	s.lined = s.lined[:0]
+	for i := range s.candidates {
+		c := &s.candidates[i]
+		c.at = len(s.lined)
+		s.lined = append(append(s.lined, data[c.start:c.end]...), '\n')
+	}
+	i := 0
+	for _, m := range s.p.region.FindAllIndex(s.lined, -1) {
+		if m[0] == len(s.lined) {
+			return
+		}
+		for i+1 < len(s.candidates) && s.candidates[i+1].at <= m[0] {
+			i++
+		}
+		c := s.candidates[i]
+		if c.at < 0 || s.out.done() {
+			continue // the same line again
+		}
+		at := m[0] - c.at
+		s.candidates[i].at = -1
+		if line := data[c.start:c.end]; !bytes.HasSuffix(line, []byte{'\r'}) || s.judge(trimCR(line), &at) {
+			s.out.match(c.start, c.end, at)
+		}
 	}
 }
 
@@ -249,14 +308,13 @@ func (s *scanner) multiline(ctx context.Context, f file, head []byte, eof bool) 
 			return err
 		}
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	nul := bytes.IndexByte(data, 0)
 	if nul >= 0 {
 		data = data[:nul]
 	}
-	s.spans(data)
+	if err := s.spans(ctx, data); err != nil {
+		return err
+	}
 	if nul >= 0 {
 		return errBinary
 	}
@@ -281,45 +339,73 @@ func (s *scanner) rest(f file, head []byte, limit int64) ([]byte, error) {
 }
 
 // spans finds matches that may cross lines and reports every line they touch.
-func (s *scanner) spans(data []byte) {
+// After a match the search goes on with the line after it, which makes the
+// outcome independent of how many matches one call of the engine looks for.
+// That number follows the time a call takes: an expression can need to look at
+// the rest of the file for each match, and a search must be able to end.
+func (s *scanner) spans(ctx context.Context, data []byte) error {
 	s.out.begin(data, false)
 	defer s.out.end(false)
 	if s.find != nil {
 		s.find.reset()
 		if s.find.find(data, 0) < 0 {
-			return
+			return nil
 		}
 	}
-	limit := maxSpans
+	batch := 8
 	if s.out.first {
-		limit = 1
+		batch = 1
 	}
-	all := s.p.line.FindAllIndex
-	if s.p.region != nil {
-		all = s.p.region.FindAllIndex
+	for pos := 0; pos < len(data); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		found := s.p.findAll(data, pos, batch)
+		next, crossed := s.report(data, pos, found)
+		if s.out.done() || len(found) < batch && !crossed {
+			return nil
+		}
+		if s.out.matches >= maxSpans {
+			s.out.dropped = true
+			return nil
+		}
+		pos = next
+		switch took := time.Since(began); {
+		case took < 4*time.Millisecond:
+			batch = min(batch*4, maxSpans)
+		case took > 16*time.Millisecond:
+			batch = max(batch/8, 1)
+		}
 	}
-	found := all(data, limit)
-	if len(found) == maxSpans {
-		s.out.dropped = true
-	}
-	pos := 0
+	return nil
+}
+
+// report takes matches found from pos on. It returns where the search goes on
+// and whether it must, because a match was passed over that begins on a line
+// of the one before and reaches further.
+func (s *scanner) report(data []byte, pos int, found [][]int) (next int, crossed bool) {
+	from := pos
 	for _, m := range found {
-		if m[0] == len(data) && endsLine(data) {
-			break
+		first, last := from+m[0], from+max(m[0], m[1]-1)
+		if first < pos {
+			if from+m[1] <= pos {
+				continue
+			}
+			return pos, true
 		}
-		last := max(m[0], m[1]-1) // the last byte of the match
-		counted := false
-		for at := max(m[0], pos); at <= last && at <= len(data); {
+		if first == len(data) && endsLine(data) {
+			return len(data), false
+		}
+		count := true
+		for at := first; at <= last && at <= len(data); at = pos {
 			start, end := lineAround(data, pos, at)
-			s.out.span(start, end, max(0, m[0]-start), !counted)
-			counted = true
+			s.out.span(start, end, max(0, first-start), count)
+			count = false
 			pos = end + 1
-			at = pos
-		}
-		if !counted {
-			s.out.again()
 		}
 	}
+	return pos, false
 }
 
 // utf16 searches a UTF-16 file with a byte order mark, as Windows writes them.
@@ -342,8 +428,7 @@ func (s *scanner) utf16(ctx context.Context, f file, head []byte) error {
 		return context.Cause(ctx)
 	}
 	if s.p.multiline {
-		s.spans(data)
-		return nil
+		return s.spans(ctx, data)
 	}
 	s.region(data, false, false)
 	return nil

@@ -101,9 +101,6 @@ func (s *lineSink) match(start, end, at int) {
 	s.span(start, end, at, true)
 }
 
-// again counts a match on a line that is kept already.
-func (s *lineSink) again() { s.matches++ }
-
 // span reports a line of a match; count says that it is the match's first.
 func (s *lineSink) span(start, end, at int, count bool) {
 	if count {
