@@ -119,7 +119,7 @@ type AuditRow struct {
 	SessionName string          `json:"sessionName,omitempty"`
 	RunID       string          `json:"runId,omitempty"`
 	CallID      string          `json:"callId,omitempty"`
-	Tool        string          `json:"tool"`
+	Tool        string          `json:"toolName"`
 	Capability  string          `json:"capability"`
 	Target      string          `json:"target"`
 	Description string          `json:"description"`
@@ -156,10 +156,22 @@ func (m *Mix) Audit(ctx context.Context, session string, limit int) ([]AuditRow,
 
 // Explanation says what the gate thinks of a call.
 type Explanation struct {
-	Outcome string   `json:"outcome"` // allow, deny, ask
-	Rule    string   `json:"rule,omitempty"`
-	Reason  string   `json:"reason,omitempty"`
-	Steps   []string `json:"steps"`
+	Outcome  string `json:"outcome"` // allow, deny, ask
+	By       string `json:"by,omitempty"`
+	Rule     string `json:"rule,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	ReadOnly bool   `json:"readOnly"`
+	Suggest  string `json:"suggest,omitempty"` // the rule that "always" would save
+	Steps    []Step `json:"steps"`
+}
+
+// Step is what the gate thinks of one part of a call.
+type Step struct {
+	Part    string `json:"part"`
+	Outcome string `json:"outcome"`
+	By      string `json:"by,omitempty"`
+	Rule    string `json:"rule,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 // Explain asks what the gate would say of a call like "Bash(git status)" in a
@@ -167,6 +179,17 @@ type Explanation struct {
 func (m *Mix) Explain(ctx context.Context, session, call string) (Explanation, error) {
 	var e Explanation
 	return e, m.do(ctx, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call}, &e)
+}
+
+// ExplainFor is Explain for a session that does not exist: one that the spec
+// would make.
+func (m *Mix) ExplainFor(ctx context.Context, spec SessionSpec, call string) (Explanation, error) {
+	var e Explanation
+	in := struct {
+		Call    string      `json:"call"`
+		Session SessionSpec `json:"session"`
+	}{call, spec}
+	return e, m.do(ctx, http.MethodPost, "/api/permissions/explain", nil, in, &e)
 }
 
 // Health is what a server says of itself to anybody.

@@ -57,7 +57,7 @@ type Session struct {
 type Message struct {
 	ID                string     `json:"id"`
 	SessionID         string     `json:"sessionId"`
-	Seq               int64      `json:"seq"`
+	Seq               int64      `json:"sequence"`
 	Role              string     `json:"role"`
 	UserInput         string     `json:"userInput"`
 	AssistantResponse string     `json:"assistantResponse"`

@@ -114,6 +114,7 @@ func (l *Log) collect(streams []*stream) (segments []Segment, upTo []int64) {
 		if !s.gone {
 			segments = s.win.segments(segments, s.id, now)
 			upTo[i] = s.last
+			s.saving = true
 		}
 		s.mu.Unlock()
 	}
@@ -140,6 +141,7 @@ func (l *Log) store(ctx context.Context, segments []Segment) error {
 func (l *Log) settle(s *stream, upTo int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.saving = false
 	if err == nil {
 		s.win.saved(upTo)
 		s.win.evict(l.o.SessionBytes)

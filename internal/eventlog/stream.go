@@ -25,6 +25,7 @@ type stream struct {
 	ended    bool  // deleted or closing: nothing is appended any more
 	closed   bool  // the log is closed: the archive may be gone
 	dirty    bool  // listed for the next save
+	saving   bool  // a save has taken the unsaved events and is not done
 	lastUse  uint64
 
 	reserving  bool

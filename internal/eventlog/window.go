@@ -49,10 +49,10 @@ func (w *window) tail() []byte {
 // add takes the blocks numbered from..last, which were appended to the slice
 // that tail returned.
 func (w *window) add(blocks []byte, from, last int64, own bool) {
-	if len(blocks) <= cap(w.chunk)-len(w.chunk) {
+	if room := w.chunk[len(w.chunk):cap(w.chunk)]; len(blocks) <= len(room) && &blocks[0] == &room[0] {
 		w.chunk = w.chunk[:len(w.chunk)+len(blocks)]
 	} else {
-		blocks = bytes.Clone(blocks) // outgrew the chunk, and grew in steps
+		blocks = bytes.Clone(blocks) // is not in the chunk, or outgrew it in steps
 	}
 	if from == last {
 		w.push(Record{Seq: from, Own: own, Block: blocks[:len(blocks):len(blocks)]})

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/mixagent/mix/internal/domain"
+	"github.com/mixagent/mix/internal/eventlog"
+	"github.com/mixagent/mix/internal/wire"
+)
+
+// writePatience is how long one write to a subscriber may take. A stream has
+// no other limit on its life.
+const writePatience = 60 * time.Second
+
+// fromNow is the position of a subscriber that wants only what comes.
+const fromNow = -1
+
+// contractStream serves GET /stream: the 16 events of the contract.
+func (a *API) contractStream(w http.ResponseWriter, r *http.Request) error {
+	id := r.URL.Query().Get("sessionId")
+	if id == "" {
+		return invalid("sessionId", "is required: GET /stream?sessionId=ID")
+	}
+	return a.stream(w, r, id, false)
+}
+
+// ownStream serves GET /api/sessions/{id}/events: the contract's events and
+// Mix's own, in the same numbering.
+func (a *API) ownStream(w http.ResponseWriter, r *http.Request) error {
+	return a.stream(w, r, r.PathValue("id"), true)
+}
+
+func (a *API) stream(w http.ResponseWriter, r *http.Request, id string, own bool) error {
+	if !domain.ValidID(id) {
+		return notFound("session", id)
+	}
+	if _, err := a.o.Store.Session(r.Context(), id); err != nil {
+		return sessionError(id, err)
+	}
+	cur, err := a.o.Log.Subscribe(r.Context(), id, position(r))
+	if err != nil {
+		return sessionError(id, err)
+	}
+	defer cur.Close()
+	detach := a.o.Gate.Attach(id, isApprover(r))
+	defer detach()
+
+	out := newStreamWriter(w, own)
+	if err := out.write(wire.AppendConnected(nil, cur.Position(), id)); err != nil {
+		return nil // gone already
+	}
+	a.follow(r.Context(), cur, out, nil)
+	return nil
+}
+
+// isApprover reports whether the client says that a person can answer there.
+func isApprover(r *http.Request) bool {
+	switch r.URL.Query().Get("approver") {
+	case "1", "true":
+		return true
+	}
+	return false
+}
+
+// position reads where a client wants to go on. Without a number, or with one
+// that is none, it gets what comes from now on.
+func position(r *http.Request) int64 {
+	n, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	if err != nil || n < 0 {
+		return fromNow
+	}
+	return n
+}
+
+// follow sends what the cursor yields until the client or the session is gone,
+// or until last says that a block was the last one.
+func (a *API) follow(ctx context.Context, cur *eventlog.Cursor, out *streamWriter, last func([]byte) bool) {
+	for {
+		records, err := a.next(ctx, cur)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			if out.write(wire.AppendHeartbeat(nil, cur.Position())) != nil {
+				return
+			}
+			continue
+		case err != nil:
+			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+				a.o.Logger.Error("a stream ended early", "error", err)
+			}
+			return
+		}
+		end := false
+		for i := range records {
+			if records[i].Own && !out.own {
+				continue
+			}
+			out.add(records[i].Block)
+			if last != nil && last(records[i].Block) {
+				end = true
+				break
+			}
+		}
+		if out.flush() != nil || end {
+			return
+		}
+	}
+}
+
+// next waits for records no longer than until the next heartbeat is due.
+func (a *API) next(ctx context.Context, cur *eventlog.Cursor) ([]eventlog.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.o.Heartbeat)
+	defer cancel()
+	return cur.Next(ctx)
+}
+
+// streamWriter writes blocks to one subscriber.
+type streamWriter struct {
+	w   http.ResponseWriter
+	rc  *http.ResponseController
+	own bool
+	err error
+}
+
+func newStreamWriter(w http.ResponseWriter, own bool) *streamWriter {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Connection", "keep-alive")
+	h.Set("X-Accel-Buffering", "no")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	return &streamWriter{w: w, rc: http.NewResponseController(w), own: own}
+}
+
+// add writes a block without flushing.
+func (s *streamWriter) add(block []byte) {
+	if s.err != nil {
+		return
+	}
+	if s.err = s.rc.SetWriteDeadline(time.Now().Add(writePatience)); s.err == nil {
+		_, s.err = s.w.Write(block)
+	}
+}
+
+// flush sends what was added.
+func (s *streamWriter) flush() error {
+	if s.err == nil {
+		s.err = s.rc.SetWriteDeadline(time.Now().Add(writePatience))
+	}
+	if s.err == nil {
+		s.err = s.rc.Flush()
+	}
+	return s.err
+}
+
+func (s *streamWriter) write(block []byte) error {
+	s.add(block)
+	return s.flush()
+}
+
+// endsRun returns a function that recognises the complete event of a run.
+func endsRun(runID string) func([]byte) bool {
+	mark := []byte("\nevent: " + string(domain.EventComplete) + "\n")
+	run := []byte(`"runId":"` + runID + `"`)
+	return func(block []byte) bool {
+		return bytes.Contains(block[:min(len(block), 64)], mark) && bytes.Contains(block, run)
+	}
+}
