@@ -199,7 +199,7 @@ func (d *decoder) slowFrame(data []byte) error {
 	if hasError(c.Error) {
 		return d.body.Report(data)
 	}
-	if len(c.Choices) == 0 && c.Usage == nil {
+	if len(c.Choices) == 0 && c.Usage == nil && c.Groq == nil {
 		return d.bareReport(data)
 	}
 	for i := range c.Choices {

@@ -3,7 +3,6 @@ package providertest
 import (
 	"errors"
 	"iter"
-	"strings"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/provider"
@@ -157,7 +156,7 @@ func (c *collector) tool(d provider.Delta) string {
 		return ""
 	}
 	c.ended[d.Index] = true
-	if strings.TrimSpace(b.Input) == "" {
+	if b.Input == "" {
 		return "a tool call ended without input"
 	}
 	return ""
