@@ -111,6 +111,9 @@ func (r *round) judge(c *call) error {
 		Description: plan.Description, Diff: plan.Diff, Accesses: plan.Accesses,
 	}
 	c.verdict = r.gate.Judge(r.ctx, r.Subject, c.asked)
+	if plan.Distrust != "" && c.verdict.ReadOnly {
+		distrust(&c.verdict, plan.Distrust)
+	}
 	switch {
 	case c.verdict.Outcome == domain.OutcomeDeny:
 		r.deny(c, "This call was denied"+because(c.verdict.Rule, c.verdict.Reason)+
@@ -122,6 +125,17 @@ func (r *round) judge(c *call) error {
 		return fmt.Errorf("the gate gave no clear answer (%q), so the call was not run", c.verdict.Outcome)
 	}
 	return nil
+}
+
+// distrust takes back that a command only reads, and with it a permission that
+// may rest on that. What a rule or a person allowed by name stays allowed.
+func distrust(v *permission.Verdict, why string) {
+	v.ReadOnly = false
+	if v.Outcome != domain.OutcomeAllow || v.By == "rule" {
+		return
+	}
+	v.Outcome, v.By, v.Rule, v.Reason, v.Decision = "", "", "", why, nil
+	v.Request.Asked, v.Request.Reason = true, why
 }
 
 // planMode reports whether the session's mode lets the call run, whatever the

@@ -73,12 +73,12 @@ func because(rule, reason string) string {
 	return b.String()
 }
 
-// join puts two texts below each other.
+// join puts two texts below each other, with an empty line between them.
 func join(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}
-	return a + "\n\n" + b
+	return strings.TrimSuffix(a, "\n") + "\n\n" + b
 }
 
 // cutText keeps the head and the tail of a text of more than limit characters

@@ -53,6 +53,10 @@ type Plan struct {
 	// the call fails with it and nobody is bothered. It must not tell more than
 	// the session knows already.
 	Doomed error
+	// Distrust, where set, says why a command must not count as one that only
+	// reads, though its words look like it. What would run for that reason
+	// alone is then asked.
+	Distrust string
 	// Run has the effects. It is called at most once and should return soon
 	// after ctx ended. With an error the call failed: the error is for the
 	// model, and the output's text, if any, is kept. An error that wraps the
