@@ -215,7 +215,7 @@ func TestBadInput(t *testing.T) {
 		{"bad rule", nil, []string{"run", "--model", "demo", "--allow", "Bash(", "hi"}, 1, "Bash("},
 		{"broken json", withVendor, []string{"run", "--model", "openai/mock", "broken json"}, 0, "JSON"},
 		{"unknown tool", withVendor, []string{"run", "--model", "openai/mock", "unknown tool"}, 0, "ReadText"},
-		{"5 MB of input", withVendor, []string{"run", "--model", "openai/mock", "--permission-mode", "auto", "huge input"}, 0, "smaller"},
+		{"5 MB of input", withVendor, []string{"run", "--model", "openai/mock", "--permission-mode", "auto", "huge input"}, 0, "the limit is 1048576"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -151,6 +151,14 @@ func (tr *tracer) keep(path string) {
 	if err != nil {
 		return // a directory, or gone
 	}
+	// A sync of a file that grew takes along what happened to names before it,
+	// on every journaling file system.
+	entries, _ := os.ReadDir(tr.shadow)
+	for _, e := range entries {
+		if _, err := os.Lstat(filepath.Join(tr.dataDir, e.Name())); os.IsNotExist(err) {
+			_ = os.RemoveAll(filepath.Join(tr.shadow, e.Name()))
+		}
+	}
 	target := filepath.Join(tr.shadow, rel)
 	_ = os.MkdirAll(filepath.Dir(target), 0o700)
 	_ = os.WriteFile(target, data, 0o600)
