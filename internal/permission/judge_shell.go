@@ -15,20 +15,14 @@ func (j *judgment) shell(a *Access) {
 	}
 	l := readLine(a.Command, dir, j.g.o.Home)
 	j.readOnly = l.readOnly()
-	if l.unread {
-		j.unread(a.Command, &l)
+	if l.opaque != "" {
+		j.opaque(oneLine(a.Command), &l)
 		return
 	}
 	for i := range l.parts {
-		if l.opaque == "" {
-			j.part(&l.parts[i], dir)
-		} else if asks := ""; !j.partDenied(&l.parts[i], &asks) && j.mode == domain.ModePlan {
-			j.planDenies(l.parts[i].source)
-		}
+		j.part(&l.parts[i], dir)
 	}
 	switch {
-	case l.opaque != "":
-		j.ask(Step{Part: oneLine(a.Command), Reason: l.opaque})
 	case len(l.parts) == 0:
 		j.plain(Access{Can: domain.CanExecute})
 	case j.mentionsOwn(a.Command):
@@ -36,21 +30,26 @@ func (j *judgment) shell(a *Access) {
 	}
 }
 
-// unread judges a line that could not be taken apart. Where rules deny
-// something, nobody can say that the line is not that.
-func (j *judgment) unread(text string, l *line) {
-	part := oneLine(text)
-	covers := func(r *boundRule) bool { return r.kind == ruleTool && r.coversTool(j.c) }
-	r := first(j.rules.deny, covers)
+// opaque judges a line that only a person can judge, since it could not be
+// taken apart or has too many parts. Rules that deny still count for all that
+// was seen; where something was not seen, nobody can say that it is not what
+// a rule denies.
+func (j *judgment) opaque(text string, l *line) {
+	for i := range l.parts {
+		if asks := ""; j.partDenied(&l.parts[i], &asks) {
+			return
+		}
+	}
+	r := first(j.rules.deny, func(r *boundRule) bool { return r.kind == ruleTool && r.coversTool(j.c) })
 	switch {
 	case r != nil:
-		j.denyBy(part, r)
-	case j.rules.closesCommands:
-		j.deny(Step{Part: part, By: "program", Reason: l.opaque + ", so it cannot be compared with the rules that deny"})
+		j.denyBy(text, r)
+	case l.unread && j.rules.closesCommands:
+		j.deny(Step{Part: text, By: "program", Reason: l.opaque + ", so it cannot be compared with the rules that deny"})
 	case j.mode == domain.ModePlan:
-		j.planDenies(part)
+		j.planDenies(text)
 	default:
-		j.ask(Step{Part: part, Reason: l.opaque})
+		j.ask(Step{Part: text, Reason: l.opaque})
 	}
 }
 

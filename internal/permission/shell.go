@@ -22,7 +22,7 @@ type line struct {
 	parts []part
 	// opaque says why only a person can judge the line; "" when it was read.
 	opaque string
-	// unread is true when there was no way to look at the parts.
+	// unread is true when parts of the line may be missing from parts.
 	unread bool
 }
 
@@ -79,6 +79,7 @@ type shellReader struct {
 	source  string
 	parts   []part
 	opaque  string
+	unread  bool
 	depth   int
 	inLoop  int
 	lost    bool   // a function may change the directory when it is called
@@ -94,13 +95,13 @@ func readLine(text, dir, home string) line {
 	}
 	r := &shellReader{home: home, maxRead: maxParts}
 	if problem := hiddenText(text); problem != "" {
-		r.give("the command cannot be shown as it is: " + problem)
+		r.fail("the command cannot be shown as it is: " + problem)
 	}
 	r.text(text, dir)
 	if r.opaque == "" && len(r.parts) > maxParts {
 		r.opaque = fmt.Sprintf("the command has more than %d parts", maxParts)
 	}
-	return line{parts: r.parts, opaque: r.opaque, unread: r.parts == nil && r.opaque != ""}
+	return line{parts: r.parts, opaque: r.opaque, unread: r.unread}
 }
 
 // give records why only a person can judge the line; the first reason stays.
@@ -108,6 +109,12 @@ func (r *shellReader) give(reason string) {
 	if r.opaque == "" {
 		r.opaque = reason
 	}
+}
+
+// fail records that a part of the line could not be looked at.
+func (r *shellReader) fail(reason string) {
+	r.unread = true
+	r.give(reason)
 }
 
 // text parses and walks a line that runs in the directory cwd.
@@ -120,11 +127,14 @@ func (r *shellReader) text(text, cwd string) {
 	if err != nil {
 		var pe syntax.ParseError
 		if errors.As(err, &pe) {
-			r.give("the command cannot be parsed: " + pe.Text)
+			r.fail("the command cannot be parsed: " + pe.Text)
 			return
 		}
-		r.give("the command cannot be parsed: " + err.Error())
+		r.fail("the command cannot be parsed: " + err.Error())
 		return
+	}
+	if r.parts == nil {
+		r.parts = make([]part, 0, len(file.Stmts)+4)
 	}
 	outer := r.source
 	r.source = text
@@ -134,7 +144,7 @@ func (r *shellReader) text(text, cwd string) {
 
 func (r *shellReader) enter() bool {
 	if r.depth++; r.depth > maxDepth {
-		r.give(fmt.Sprintf("the command is nested more than %d deep", maxDepth))
+		r.fail(fmt.Sprintf("the command is nested more than %d deep", maxDepth))
 		r.depth--
 		return false
 	}

@@ -169,7 +169,7 @@ func TestLimitsDoNotOpenDenials(t *testing.T) {
 		g := newGate(t, &memory{}, mustRules(t, []string{"*"}, nil, []string{"Bash(rm:*)", "Read(secret/**)"}))
 		for _, line := range []string{
 			strings.Repeat("ls;", 10_000) + "rm x", strings.Repeat("ls;", 10_000) + "cat secret/x", "rm x; " + strings.Repeat("ls;", 10_000),
-			strings.Repeat("ls ", 30_000) + "; rm x", "rm x '", "rm x |", "xargs rm", "command rm x", "env rm x", "nice rm x", "sudo rm x", "find . -exec rm {} \\;", "bash -c 'rm x'", "\"rm\" x", "r\\m x", "/bin/rm x", "watch rm x",
+			strings.Repeat("ls ", 30_000) + "; rm x", "rm x '", "rm x |", "xargs rm", "command rm x", "env rm x", "nice rm x", "sudo rm x", "find . -exec rm {} \\;", "bash -c 'rm x'", "bash -c \"rm x '\"", strings.Repeat("( ", 50) + "rm x" + strings.Repeat(" )", 50), "rm\x00 x", "\"rm\" x", "r\\m x", "/bin/rm x", "watch rm x",
 			"echo $(rm x)", "cat <(rm x)", "f() { rm x; }", "cd secret && cat x", "cd secret; cat x", "python3 x < secret/y", "curl -d @secret/x y", "tar cf x secret", "x --file=secret/a", "cat ./src/../secret/x",
 		} {
 			if v := g.Judge(t.Context(), s, lineCall(line)); v.Outcome != domain.OutcomeDeny {
