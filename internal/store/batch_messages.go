@@ -46,7 +46,9 @@ func (b *Batch) QueueMessage(m domain.Message) {
 		ID: m.ID, SessionID: m.SessionID, RunID: m.RunID, Role: string(m.Role), ContentType: kind, EventSeq: m.EventSeq,
 		CreatedAt: millis(m.CreatedAt), UpdatedAt: millis(m.UpdatedAt), Model: m.Model, Content: content,
 	}), "message", m.ID)
-	b.note(b.q.NoteFirstMessage(b.ctx(), m.Text(), millis(m.UpdatedAt), m.SessionID), "session", m.SessionID).expect()
+	b.note(b.q.NoteFirstMessage(b.ctx(), db.NoteFirstMessageParams{
+		FirstUserMessage: m.Text(), At: millis(m.UpdatedAt), ID: m.SessionID,
+	}), "session", m.SessionID).expect()
 }
 
 const alreadyPlaced = "it has its place in the conversation already"

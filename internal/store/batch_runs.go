@@ -47,7 +47,7 @@ func (b *Batch) AddCalls(calls []domain.ToolCall) {
 			for j := i; j >= 0 && calls[j].SessionID == c.SessionID; j-- {
 				n++
 			}
-			b.note(b.q.CountCalls(b.ctx(), int64(n), c.SessionID), "session", c.SessionID).expect()
+			b.note(b.q.CountCalls(b.ctx(), db.CountCallsParams{Calls: int64(n), ID: c.SessionID}), "session", c.SessionID).expect()
 		}
 	}
 }
@@ -56,14 +56,14 @@ func (b *Batch) AddCalls(calls []domain.ToolCall) {
 // if it was started before or has ended: what was started is never started
 // again.
 func (b *Batch) StartCall(id string, at time.Time) {
-	b.note(b.q.StartCall(b.ctx(), millis(at), id), "tool call", id).
+	b.note(b.q.StartCall(b.ctx(), db.StartCallParams{StartedAt: millis(at), ID: id}), "tool call", id).
 		expectState((*db.Queries).CallExists, "it was started before or has ended")
 }
 
 // SetCall moves a call that was not started on to [domain.CallAsked] or
 // [domain.CallAllowed]; otherwise the batch fails with [domain.ErrConflict].
 func (b *Batch) SetCall(id string, state domain.CallState) {
-	b.note(b.q.SetCall(b.ctx(), string(state), id), "tool call", id).
+	b.note(b.q.SetCall(b.ctx(), db.SetCallParams{State: string(state), ID: id}), "tool call", id).
 		expectState((*db.Queries).CallExists, "it was started before or has ended")
 }
 

@@ -26,32 +26,32 @@ func (b *Batch) SetTitle(id, title string, given bool) {
 	if given {
 		g = 1
 	}
-	b.note(b.q.SetTitle(b.ctx(), g, title, id), "session", id).expect()
+	b.note(b.q.SetTitle(b.ctx(), db.SetTitleParams{Given: g, Title: title, ID: id}), "session", id).expect()
 }
 
 // SetModel changes the model of a session.
 func (b *Batch) SetModel(id, model string) {
-	b.note(b.q.SetModel(b.ctx(), model, id), "session", id).expect()
+	b.note(b.q.SetModel(b.ctx(), db.SetModelParams{Model: model, ID: id}), "session", id).expect()
 }
 
 // SetPolicy changes what binds the runs of a session.
 func (b *Batch) SetPolicy(id string, p domain.Policy) {
-	b.note(b.q.SetPolicy(b.ctx(), b.json(p), id), "session", id).expect()
+	b.note(b.q.SetPolicy(b.ctx(), db.SetPolicyParams{Policy: b.json(p), ID: id}), "session", id).expect()
 }
 
 // SetSystemPrompt keeps the system prompt as it was composed.
 func (b *Batch) SetSystemPrompt(id, prompt string) {
-	b.note(b.q.SetSystemPrompt(b.ctx(), prompt, id), "session", id).expect()
+	b.note(b.q.SetSystemPrompt(b.ctx(), db.SetSystemPromptParams{SystemPrompt: prompt, ID: id}), "session", id).expect()
 }
 
 // SetDirectory changes where the tools of a session work.
 func (b *Batch) SetDirectory(id, dir string) {
-	b.note(b.q.SetDirectory(b.ctx(), dir, id), "session", id).expect()
+	b.note(b.q.SetDirectory(b.ctx(), db.SetDirectoryParams{ProjectPath: dir, ID: id}), "session", id).expect()
 }
 
 // SetCallbacks replaces the callbacks of a session.
 func (b *Batch) SetCallbacks(id string, callbacks []domain.Callback) {
-	b.note(b.q.SetCallbacks(b.ctx(), b.json(callbacks), id), "session", id).expect()
+	b.note(b.q.SetCallbacks(b.ctx(), db.SetCallbacksParams{Callbacks: b.json(callbacks), ID: id}), "session", id).expect()
 }
 
 // DeleteSession removes a session with its messages, runs, tool calls, event
@@ -64,7 +64,7 @@ func (b *Batch) DeleteSession(id string) {
 // ReserveEvents records that event numbers up to upTo may be in use. The bound
 // never goes down.
 func (b *Batch) ReserveEvents(session string, upTo int64) {
-	b.note(b.q.ReserveEvents(b.ctx(), upTo, session), "session", session).expect()
+	b.note(b.q.ReserveEvents(b.ctx(), db.ReserveEventsParams{UpTo: upTo, ID: session}), "session", session).expect()
 }
 
 // AddSegments stores event segments. Those of sessions that are gone are left

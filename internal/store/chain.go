@@ -159,13 +159,13 @@ const trailPage = 512
 func (t *trail) after(ctx context.Context, position int64) (record, error) {
 	var err error
 	if len(t.requests) == 0 && !t.noRequest {
-		if t.requests, err = t.read.RequestsAfter(ctx, position, trailPage); err != nil {
+		if t.requests, err = t.read.RequestsAfter(ctx, db.RequestsAfterParams{Position: position, Limit: trailPage}); err != nil {
 			return record{}, err
 		}
 		t.noRequest = len(t.requests) == 0
 	}
 	if len(t.decisions) == 0 && !t.noDecision {
-		if t.decisions, err = t.read.DecisionsAfter(ctx, position, trailPage); err != nil {
+		if t.decisions, err = t.read.DecisionsAfter(ctx, db.DecisionsAfterParams{Position: position, Limit: trailPage}); err != nil {
 			return record{}, err
 		}
 		t.noDecision = len(t.decisions) == 0

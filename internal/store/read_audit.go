@@ -24,7 +24,7 @@ func (s *Store) Decide(ctx context.Context, d domain.Decision, grants []domain.G
 
 // Grants returns the grants of a session and those of a project, oldest first.
 func (s *Store) Grants(ctx context.Context, session, project string) ([]domain.Grant, error) {
-	rows, err := s.read.ListGrants(ctx, nullText(session), project)
+	rows, err := s.read.ListGrants(ctx, db.ListGrantsParams{SessionID: nullText(session), Project: project})
 	if err != nil {
 		return nil, fmt.Errorf("grants of session %s: %w", session, translate(err))
 	}
@@ -95,9 +95,11 @@ func (s *Store) Audit(ctx context.Context, f AuditFilter) ([]AuditRow, error) {
 	var rows []db.Request
 	var err error
 	if f.SessionID != "" {
-		rows, err = s.read.ListSessionRequests(ctx, f.SessionID, before, int64(f.Limit))
+		rows, err = s.read.ListSessionRequests(ctx, db.ListSessionRequestsParams{
+			SessionID: f.SessionID, Before: before, MaxRows: int64(f.Limit),
+		})
 	} else {
-		rows, err = s.read.ListRequests(ctx, before, int64(f.Limit))
+		rows, err = s.read.ListRequests(ctx, db.ListRequestsParams{Before: before, MaxRows: int64(f.Limit)})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", translate(err))

@@ -29,7 +29,7 @@ func (s *Store) Messages(ctx context.Context, session string, r MessageRange) ([
 	if r.BeforeSeq > 0 {
 		before = r.BeforeSeq
 	}
-	rows, err := s.read.LastMessages(ctx, session, before, limit(r.Limit))
+	rows, err := s.read.LastMessages(ctx, db.LastMessagesParams{SessionID: session, Before: before, MaxRows: limit(r.Limit)})
 	if err != nil {
 		return nil, fmt.Errorf("messages of session %s: %w", session, translate(err))
 	}
@@ -75,7 +75,7 @@ func (s *Store) MessageHistory(ctx context.Context, limit, offset int) ([]domain
 	if limit <= 0 {
 		limit = 50
 	}
-	rows, err := s.read.UserMessages(ctx, int64(limit), int64(max(offset, 0)))
+	rows, err := s.read.UserMessages(ctx, db.UserMessagesParams{MaxRows: int64(limit), Skip: int64(max(offset, 0))})
 	if err != nil {
 		return nil, fmt.Errorf("history of messages: %w", translate(err))
 	}
@@ -85,7 +85,7 @@ func (s *Store) MessageHistory(ctx context.Context, limit, offset int) ([]domain
 // MessagesByEvent returns the messages of a session that a subscriber sees
 // whole after event number after and up to number upTo, in that order.
 func (s *Store) MessagesByEvent(ctx context.Context, session string, after, upTo int64) ([]domain.Message, error) {
-	rows, err := s.read.MessagesByEvent(ctx, session, after, upTo)
+	rows, err := s.read.MessagesByEvent(ctx, db.MessagesByEventParams{SessionID: session, After: after, UpTo: upTo})
 	if err != nil {
 		return nil, fmt.Errorf("messages of session %s by event: %w", session, translate(err))
 	}
@@ -106,7 +106,7 @@ func (s *Store) join(ctx context.Context, session string, rows []db.Message) ([]
 		index[messages[i].ID] = i
 		first, last = min(first, messages[i].Seq), max(last, messages[i].Seq)
 	}
-	calls, err := s.read.CallsBySequence(ctx, session, first, last)
+	calls, err := s.read.CallsBySequence(ctx, db.CallsBySequenceParams{SessionID: session, First: first, Last: last})
 	if err != nil {
 		return nil, fmt.Errorf("tool calls of session %s: %w", session, translate(err))
 	}

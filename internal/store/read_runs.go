@@ -18,14 +18,14 @@ func (s *Store) Run(ctx context.Context, id string) (domain.Run, error) {
 // RunByKey returns the run of a session that was submitted with an idempotency
 // key. The key "" names no run.
 func (s *Store) RunByKey(ctx context.Context, session, key string) (domain.Run, error) {
-	row, err := s.read.RunByKey(ctx, session, key)
+	row, err := s.read.RunByKey(ctx, db.RunByKeyParams{SessionID: session, IdempotencyKey: key})
 	return oneRun(row, err, "run with this idempotency key")
 }
 
 // RunByDigest returns the newest run of a session, created at since or later,
 // whose request had this digest. The digest "" names no run.
 func (s *Store) RunByDigest(ctx context.Context, session, digest string, since time.Time) (domain.Run, error) {
-	row, err := s.read.RunByDigest(ctx, session, millis(since), digest)
+	row, err := s.read.RunByDigest(ctx, db.RunByDigestParams{SessionID: session, Since: millis(since), Digest: digest})
 	return oneRun(row, err, "run with this digest")
 }
 
@@ -39,7 +39,7 @@ func oneRun(row db.Run, err error, what string) (domain.Run, error) {
 // Runs returns the last runs of a session, newest first; all with a limit of 0
 // or less.
 func (s *Store) Runs(ctx context.Context, session string, max int) ([]domain.Run, error) {
-	rows, err := s.read.ListRuns(ctx, session, limit(max))
+	rows, err := s.read.ListRuns(ctx, db.ListRunsParams{SessionID: session, Limit: limit(max)})
 	return manyRuns(rows, err, "runs of session "+session)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mixagent/mix/internal/domain"
+	"github.com/mixagent/mix/internal/store/db"
 )
 
 // Session returns a session.
@@ -29,11 +30,11 @@ type SessionFilter struct {
 
 // Sessions lists sessions, the last used first.
 func (s *Store) Sessions(ctx context.Context, f SessionFilter) ([]domain.Session, error) {
-	subagents := int64(0)
+	p := db.ListSessionsParams{Directory: f.Directory, MaxRows: limit(f.Limit)}
 	if f.Subagents {
-		subagents = 1
+		p.Subagents = 1
 	}
-	rows, err := s.read.ListSessions(ctx, subagents, f.Directory, limit(f.Limit))
+	rows, err := s.read.ListSessions(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", translate(err))
 	}

@@ -41,7 +41,7 @@ func (s *Store) SaveSegments(ctx context.Context, segments []eventlog.Segment) e
 func (s *Store) LoadSegments(ctx context.Context, session string, after int64, maxBytes int) ([]eventlog.Segment, error) {
 	var out []eventlog.Segment
 	size := 0
-	err := s.read.EachSegmentAfter(ctx, session, after, func(r db.SegmentsAfterRow) bool {
+	err := s.read.EachSegmentAfter(ctx, db.SegmentsAfterParams{SessionID: session, Last: after}, func(r db.SegmentsAfterRow) bool {
 		size += len(r.Data)
 		if len(out) > 0 && size > maxBytes {
 			return false
@@ -95,7 +95,7 @@ func (s *Store) PruneSegments(ctx context.Context, olderThan time.Time, maxBytes
 	}
 	for ; doomed > 0; doomed -= pruneStep {
 		b := NewBatch()
-		b.note(b.q.PruneSegments(b.ctx(), cut.CreatedAt, cut.ID, pruneStep), "old event segments", "")
+		b.note(b.q.PruneSegments(b.ctx(), db.PruneSegmentsParams{CreatedAt: cut.CreatedAt, UpTo: cut.ID, MaxRows: pruneStep}), "old event segments", "")
 		if err := s.Commit(ctx, b); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,4 +107,15 @@ func addCall(tb testing.TB, s *store.Store, session string, state domain.CallSta
 		b.AddCalls([]domain.ToolCall{c})
 	})
 	return c
+}
+
+// rawDB opens the file beside the store, as another program would.
+func rawDB(tb testing.TB, path string) *sql.DB {
+	tb.Helper()
+	pool, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { pool.Close() })
+	return pool
 }

@@ -159,8 +159,13 @@ const decisionsAfter = `-- name: DecisionsAfter :many
 SELECT position, id, request_id, session_id, outcome, decided_by, rule, scope, created_at, prev_hash, hash, reason, input FROM decisions WHERE position > ? ORDER BY position LIMIT ?
 `
 
-func (q *Queries) DecisionsAfter(ctx context.Context, position int64, limit int64) ([]Decision, error) {
-	rows, err := q.db.QueryContext(ctx, decisionsAfter, position, limit)
+type DecisionsAfterParams struct {
+	Position int64
+	Limit    int64
+}
+
+func (q *Queries) DecisionsAfter(ctx context.Context, arg DecisionsAfterParams) ([]Decision, error) {
+	rows, err := q.db.QueryContext(ctx, decisionsAfter, arg.Position, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +268,13 @@ WHERE session_id = ?1 OR (project = ?2 AND project <> '' AND session_id IS NULL)
 ORDER BY created_at, id
 `
 
-func (q *Queries) ListGrants(ctx context.Context, sessionID sql.NullString, project string) ([]Grant, error) {
-	rows, err := q.db.QueryContext(ctx, listGrants, sessionID, project)
+type ListGrantsParams struct {
+	SessionID sql.NullString
+	Project   string
+}
+
+func (q *Queries) ListGrants(ctx context.Context, arg ListGrantsParams) ([]Grant, error) {
+	rows, err := q.db.QueryContext(ctx, listGrants, arg.SessionID, arg.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -298,8 +308,13 @@ const listRequests = `-- name: ListRequests :many
 SELECT position, id, session_id, session_name, run_id, call_id, kind, tool, capability, asked, created_at, prev_hash, hash, reason, target, description, input FROM requests WHERE position < CAST(?1 AS INTEGER) ORDER BY position DESC LIMIT ?2
 `
 
-func (q *Queries) ListRequests(ctx context.Context, before int64, maxRows int64) ([]Request, error) {
-	rows, err := q.db.QueryContext(ctx, listRequests, before, maxRows)
+type ListRequestsParams struct {
+	Before  int64
+	MaxRows int64
+}
+
+func (q *Queries) ListRequests(ctx context.Context, arg ListRequestsParams) ([]Request, error) {
+	rows, err := q.db.QueryContext(ctx, listRequests, arg.Before, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -346,8 +361,14 @@ ORDER BY position DESC
 LIMIT ?3
 `
 
-func (q *Queries) ListSessionRequests(ctx context.Context, sessionID string, before int64, maxRows int64) ([]Request, error) {
-	rows, err := q.db.QueryContext(ctx, listSessionRequests, sessionID, before, maxRows)
+type ListSessionRequestsParams struct {
+	SessionID string
+	Before    int64
+	MaxRows   int64
+}
+
+func (q *Queries) ListSessionRequests(ctx context.Context, arg ListSessionRequestsParams) ([]Request, error) {
+	rows, err := q.db.QueryContext(ctx, listSessionRequests, arg.SessionID, arg.Before, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -448,8 +469,13 @@ const requestsAfter = `-- name: RequestsAfter :many
 SELECT position, id, session_id, session_name, run_id, call_id, kind, tool, capability, asked, created_at, prev_hash, hash, reason, target, description, input FROM requests WHERE position > ? ORDER BY position LIMIT ?
 `
 
-func (q *Queries) RequestsAfter(ctx context.Context, position int64, limit int64) ([]Request, error) {
-	rows, err := q.db.QueryContext(ctx, requestsAfter, position, limit)
+type RequestsAfterParams struct {
+	Position int64
+	Limit    int64
+}
+
+func (q *Queries) RequestsAfter(ctx context.Context, arg RequestsAfterParams) ([]Request, error) {
+	rows, err := q.db.QueryContext(ctx, requestsAfter, arg.Position, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

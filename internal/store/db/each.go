@@ -6,8 +6,8 @@ import "context"
 
 // EachSegmentAfter calls fn with the rows of SegmentsAfter until it returns
 // false.
-func (q *Queries) EachSegmentAfter(ctx context.Context, sessionID string, last int64, fn func(SegmentsAfterRow) bool) error {
-	rows, err := q.db.QueryContext(ctx, segmentsAfter, sessionID, last)
+func (q *Queries) EachSegmentAfter(ctx context.Context, arg SegmentsAfterParams, fn func(SegmentsAfterRow) bool) error {
+	rows, err := q.db.QueryContext(ctx, segmentsAfter, arg.SessionID, arg.Last)
 	if err != nil {
 		return err
 	}

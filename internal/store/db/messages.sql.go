@@ -84,9 +84,15 @@ WHERE messages.session_id = ?1 AND messages.sequence BETWEEN CAST(?2 AS INTEGER)
 ORDER BY messages.sequence, tool_calls.place
 `
 
+type CallsBySequenceParams struct {
+	SessionID string
+	First     int64
+	Last      int64
+}
+
 // The calls of the messages from one place of a session to another.
-func (q *Queries) CallsBySequence(ctx context.Context, sessionID string, first int64, last int64) ([]ToolCall, error) {
-	rows, err := q.db.QueryContext(ctx, callsBySequence, sessionID, first, last)
+func (q *Queries) CallsBySequence(ctx context.Context, arg CallsBySequenceParams) ([]ToolCall, error) {
+	rows, err := q.db.QueryContext(ctx, callsBySequence, arg.SessionID, arg.First, arg.Last)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +147,15 @@ ORDER BY sequence DESC
 LIMIT ?3
 `
 
+type LastMessagesParams struct {
+	SessionID string
+	Before    int64
+	MaxRows   int64
+}
+
 // Newest first, so that the limit keeps the last ones.
-func (q *Queries) LastMessages(ctx context.Context, sessionID string, before int64, maxRows int64) ([]Message, error) {
-	rows, err := q.db.QueryContext(ctx, lastMessages, sessionID, before, maxRows)
+func (q *Queries) LastMessages(ctx context.Context, arg LastMessagesParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, lastMessages, arg.SessionID, arg.Before, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -204,8 +216,14 @@ WHERE session_id = ?1 AND event_seq > ?2 AND event_seq <= ?3 AND sequence IS NOT
 ORDER BY event_seq, sequence
 `
 
-func (q *Queries) MessagesByEvent(ctx context.Context, sessionID string, after int64, upTo int64) ([]Message, error) {
-	rows, err := q.db.QueryContext(ctx, messagesByEvent, sessionID, after, upTo)
+type MessagesByEventParams struct {
+	SessionID string
+	After     int64
+	UpTo      int64
+}
+
+func (q *Queries) MessagesByEvent(ctx context.Context, arg MessagesByEventParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, messagesByEvent, arg.SessionID, arg.After, arg.UpTo)
 	if err != nil {
 		return nil, err
 	}
@@ -351,8 +369,13 @@ ORDER BY created_at DESC, id DESC
 LIMIT ?2 OFFSET ?1
 `
 
-func (q *Queries) UserMessages(ctx context.Context, skip int64, maxRows int64) ([]Message, error) {
-	rows, err := q.db.QueryContext(ctx, userMessages, skip, maxRows)
+type UserMessagesParams struct {
+	Skip    int64
+	MaxRows int64
+}
+
+func (q *Queries) UserMessages(ctx context.Context, arg UserMessagesParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, userMessages, arg.Skip, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}

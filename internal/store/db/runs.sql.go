@@ -252,8 +252,13 @@ const listRuns = `-- name: ListRuns :many
 SELECT id, session_id, message_id, state, reason, plan_mode, effort, max_steps, steps, event_seq, idempotency_key, digest, created_at, started_at, ended_at, error_type, error FROM runs WHERE session_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
 `
 
-func (q *Queries) ListRuns(ctx context.Context, sessionID string, limit int64) ([]Run, error) {
-	rows, err := q.db.QueryContext(ctx, listRuns, sessionID, limit)
+type ListRunsParams struct {
+	SessionID string
+	Limit     int64
+}
+
+func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, error) {
+	rows, err := q.db.QueryContext(ctx, listRuns, arg.SessionID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -300,8 +305,14 @@ ORDER BY created_at DESC, id DESC
 LIMIT 1
 `
 
-func (q *Queries) RunByDigest(ctx context.Context, sessionID string, since int64, digest string) (Run, error) {
-	row := q.db.QueryRowContext(ctx, runByDigest, sessionID, since, digest)
+type RunByDigestParams struct {
+	SessionID string
+	Since     int64
+	Digest    string
+}
+
+func (q *Queries) RunByDigest(ctx context.Context, arg RunByDigestParams) (Run, error) {
+	row := q.db.QueryRowContext(ctx, runByDigest, arg.SessionID, arg.Since, arg.Digest)
 	var i Run
 	err := row.Scan(
 		&i.ID,
@@ -329,8 +340,13 @@ const runByKey = `-- name: RunByKey :one
 SELECT id, session_id, message_id, state, reason, plan_mode, effort, max_steps, steps, event_seq, idempotency_key, digest, created_at, started_at, ended_at, error_type, error FROM runs WHERE session_id = ? AND idempotency_key = ? AND idempotency_key <> ''
 `
 
-func (q *Queries) RunByKey(ctx context.Context, sessionID string, idempotencyKey string) (Run, error) {
-	row := q.db.QueryRowContext(ctx, runByKey, sessionID, idempotencyKey)
+type RunByKeyParams struct {
+	SessionID      string
+	IdempotencyKey string
+}
+
+func (q *Queries) RunByKey(ctx context.Context, arg RunByKeyParams) (Run, error) {
+	row := q.db.QueryRowContext(ctx, runByKey, arg.SessionID, arg.IdempotencyKey)
 	var i Run
 	err := row.Scan(
 		&i.ID,
@@ -359,9 +375,14 @@ UPDATE tool_calls SET state = ?
 WHERE id = ? AND state IN ('proposed', 'asked', 'allowed')
 `
 
+type SetCallParams struct {
+	State string
+	ID    string
+}
+
 // Only forward: a call that was started or has ended keeps its state.
-func (q *Queries) SetCall(ctx context.Context, state string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setCall, state, iD)
+func (q *Queries) SetCall(ctx context.Context, arg SetCallParams) error {
+	_, err := q.db.ExecContext(ctx, setCall, arg.State, arg.ID)
 	return err
 }
 
@@ -370,8 +391,13 @@ UPDATE tool_calls SET state = 'started', started_at = ?
 WHERE id = ? AND state IN ('proposed', 'asked', 'allowed')
 `
 
-func (q *Queries) StartCall(ctx context.Context, startedAt int64, iD string) error {
-	_, err := q.db.ExecContext(ctx, startCall, startedAt, iD)
+type StartCallParams struct {
+	StartedAt int64
+	ID        string
+}
+
+func (q *Queries) StartCall(ctx context.Context, arg StartCallParams) error {
+	_, err := q.db.ExecContext(ctx, startCall, arg.StartedAt, arg.ID)
 	return err
 }
 

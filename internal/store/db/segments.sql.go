@@ -58,9 +58,15 @@ DELETE FROM segments WHERE id IN (
 )
 `
 
+type PruneSegmentsParams struct {
+	CreatedAt int64
+	UpTo      int64
+	MaxRows   int64
+}
+
 // At most so many of those up to the given place in the order of age.
-func (q *Queries) PruneSegments(ctx context.Context, createdAt int64, upTo int64, maxRows int64) error {
-	_, err := q.db.ExecContext(ctx, pruneSegments, createdAt, upTo, maxRows)
+func (q *Queries) PruneSegments(ctx context.Context, arg PruneSegmentsParams) error {
+	_, err := q.db.ExecContext(ctx, pruneSegments, arg.CreatedAt, arg.UpTo, arg.MaxRows)
 	return err
 }
 
@@ -102,6 +108,11 @@ const segmentsAfter = `-- name: SegmentsAfter :many
 SELECT first, last, created_at, data FROM segments WHERE session_id = ? AND last > ? ORDER BY last
 `
 
+type SegmentsAfterParams struct {
+	SessionID string
+	Last      int64
+}
+
 type SegmentsAfterRow struct {
 	First     int64
 	Last      int64
@@ -109,8 +120,8 @@ type SegmentsAfterRow struct {
 	Data      []byte
 }
 
-func (q *Queries) SegmentsAfter(ctx context.Context, sessionID string, last int64) ([]SegmentsAfterRow, error) {
-	rows, err := q.db.QueryContext(ctx, segmentsAfter, sessionID, last)
+func (q *Queries) SegmentsAfter(ctx context.Context, arg SegmentsAfterParams) ([]SegmentsAfterRow, error) {
+	rows, err := q.db.QueryContext(ctx, segmentsAfter, arg.SessionID, arg.Last)
 	if err != nil {
 		return nil, err
 	}

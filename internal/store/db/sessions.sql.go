@@ -13,8 +13,13 @@ const countCalls = `-- name: CountCalls :exec
 UPDATE sessions SET tool_call_count = tool_call_count + ?1 WHERE id = ?2
 `
 
-func (q *Queries) CountCalls(ctx context.Context, calls int64, iD string) error {
-	_, err := q.db.ExecContext(ctx, countCalls, calls, iD)
+type CountCallsParams struct {
+	Calls int64
+	ID    string
+}
+
+func (q *Queries) CountCalls(ctx context.Context, arg CountCallsParams) error {
+	_, err := q.db.ExecContext(ctx, countCalls, arg.Calls, arg.ID)
 	return err
 }
 
@@ -198,8 +203,14 @@ ORDER BY updated_at DESC, id DESC
 LIMIT ?3
 `
 
-func (q *Queries) ListSessions(ctx context.Context, subagents int64, directory string, maxRows int64) ([]Session, error) {
-	rows, err := q.db.QueryContext(ctx, listSessions, subagents, directory, maxRows)
+type ListSessionsParams struct {
+	Subagents int64
+	Directory string
+	MaxRows   int64
+}
+
+func (q *Queries) ListSessions(ctx context.Context, arg ListSessionsParams) ([]Session, error) {
+	rows, err := q.db.QueryContext(ctx, listSessions, arg.Subagents, arg.Directory, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -261,8 +272,14 @@ UPDATE sessions SET
 WHERE id = ?3
 `
 
-func (q *Queries) NoteFirstMessage(ctx context.Context, firstUserMessage string, at int64, iD string) error {
-	_, err := q.db.ExecContext(ctx, noteFirstMessage, firstUserMessage, at, iD)
+type NoteFirstMessageParams struct {
+	FirstUserMessage string
+	At               int64
+	ID               string
+}
+
+func (q *Queries) NoteFirstMessage(ctx context.Context, arg NoteFirstMessageParams) error {
+	_, err := q.db.ExecContext(ctx, noteFirstMessage, arg.FirstUserMessage, arg.At, arg.ID)
 	return err
 }
 
@@ -270,8 +287,13 @@ const reserveEvents = `-- name: ReserveEvents :exec
 UPDATE sessions SET reserved_events = MAX(reserved_events, CAST(?1 AS INTEGER)) WHERE id = ?2
 `
 
-func (q *Queries) ReserveEvents(ctx context.Context, upTo int64, iD string) error {
-	_, err := q.db.ExecContext(ctx, reserveEvents, upTo, iD)
+type ReserveEventsParams struct {
+	UpTo int64
+	ID   string
+}
+
+func (q *Queries) ReserveEvents(ctx context.Context, arg ReserveEventsParams) error {
+	_, err := q.db.ExecContext(ctx, reserveEvents, arg.UpTo, arg.ID)
 	return err
 }
 
@@ -290,8 +312,13 @@ const setCallbacks = `-- name: SetCallbacks :exec
 UPDATE sessions SET callbacks = ? WHERE id = ?
 `
 
-func (q *Queries) SetCallbacks(ctx context.Context, callbacks string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setCallbacks, callbacks, iD)
+type SetCallbacksParams struct {
+	Callbacks string
+	ID        string
+}
+
+func (q *Queries) SetCallbacks(ctx context.Context, arg SetCallbacksParams) error {
+	_, err := q.db.ExecContext(ctx, setCallbacks, arg.Callbacks, arg.ID)
 	return err
 }
 
@@ -299,8 +326,13 @@ const setDirectory = `-- name: SetDirectory :exec
 UPDATE sessions SET project_path = ? WHERE id = ?
 `
 
-func (q *Queries) SetDirectory(ctx context.Context, projectPath string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setDirectory, projectPath, iD)
+type SetDirectoryParams struct {
+	ProjectPath string
+	ID          string
+}
+
+func (q *Queries) SetDirectory(ctx context.Context, arg SetDirectoryParams) error {
+	_, err := q.db.ExecContext(ctx, setDirectory, arg.ProjectPath, arg.ID)
 	return err
 }
 
@@ -308,8 +340,13 @@ const setModel = `-- name: SetModel :exec
 UPDATE sessions SET model = ? WHERE id = ?
 `
 
-func (q *Queries) SetModel(ctx context.Context, model string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setModel, model, iD)
+type SetModelParams struct {
+	Model string
+	ID    string
+}
+
+func (q *Queries) SetModel(ctx context.Context, arg SetModelParams) error {
+	_, err := q.db.ExecContext(ctx, setModel, arg.Model, arg.ID)
 	return err
 }
 
@@ -317,8 +354,13 @@ const setPolicy = `-- name: SetPolicy :exec
 UPDATE sessions SET policy = ? WHERE id = ?
 `
 
-func (q *Queries) SetPolicy(ctx context.Context, policy string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setPolicy, policy, iD)
+type SetPolicyParams struct {
+	Policy string
+	ID     string
+}
+
+func (q *Queries) SetPolicy(ctx context.Context, arg SetPolicyParams) error {
+	_, err := q.db.ExecContext(ctx, setPolicy, arg.Policy, arg.ID)
 	return err
 }
 
@@ -326,8 +368,13 @@ const setSystemPrompt = `-- name: SetSystemPrompt :exec
 UPDATE sessions SET system_prompt = ? WHERE id = ?
 `
 
-func (q *Queries) SetSystemPrompt(ctx context.Context, systemPrompt string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setSystemPrompt, systemPrompt, iD)
+type SetSystemPromptParams struct {
+	SystemPrompt string
+	ID           string
+}
+
+func (q *Queries) SetSystemPrompt(ctx context.Context, arg SetSystemPromptParams) error {
+	_, err := q.db.ExecContext(ctx, setSystemPrompt, arg.SystemPrompt, arg.ID)
 	return err
 }
 
@@ -338,8 +385,14 @@ UPDATE sessions SET
 WHERE id = ?3
 `
 
+type SetTitleParams struct {
+	Given int64
+	Title string
+	ID    string
+}
+
 // A derived title never takes the place of one that somebody chose.
-func (q *Queries) SetTitle(ctx context.Context, given int64, title string, iD string) error {
-	_, err := q.db.ExecContext(ctx, setTitle, given, title, iD)
+func (q *Queries) SetTitle(ctx context.Context, arg SetTitleParams) error {
+	_, err := q.db.ExecContext(ctx, setTitle, arg.Given, arg.Title, arg.ID)
 	return err
 }
