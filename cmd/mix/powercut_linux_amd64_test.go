@@ -61,6 +61,9 @@ func cutPower(t *testing.T, k int) *tracer {
 	t.Helper()
 	dir, home := t.TempDir(), t.TempDir()
 	tr := &tracer{killAt: k, dataDir: t.TempDir(), shadow: t.TempDir()}
+	if err := os.Chmod(tr.shadow, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(program(t), "serve", "--port", "0", "--data-dir", tr.dataDir, "--dir", dir, "--model", "demo/echo", "--demo-rate", "0")
 	cmd.Dir, cmd.Env = dir, cleanEnv(home, "GOMAXPROCS=2")
 	log := &lockedBuffer{}

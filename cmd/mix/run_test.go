@@ -308,3 +308,34 @@ func TestHostileRepository(t *testing.T) {
 		t.Errorf("%s ran", e.Name())
 	}
 }
+
+// TestProjectCanOnlyDeny: the settings of a repository that nobody vouched for
+// may forbid, not allow; with --trust they may do both.
+func TestProjectCanOnlyDeny(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"a.txt": "a\n", "b.txt": "b\n",
+		".mix/config.json": `{"permissions":{"allow":["Bash(touch made.txt)"],"deny":["Read(b.txt)"]}}`,
+	}
+	v := newVendor(t, func(conv conversation) reply {
+		if len(conv.Results) > 0 {
+			return reply{Pieces: conv.Results}
+		}
+		return reply{Calls: []call{{"ReadText", `{"file_path":"b.txt"}`}, {"Bash", `{"command":"touch made.txt"}`}}}
+	})
+	config := write(t, map[string]string{"config.json": `{"requests":{"expiry":"1s"}}`})
+	for _, trusted := range []bool{false, true} {
+		dir := write(t, files)
+		args := []string{"run", "--model", "openai/mock"}
+		if trusted {
+			args = append(args, "--trust")
+		}
+		code, stdout, stderr := run(t, dir, cleanEnv(t.TempDir(), append(v.env(), "MIX_CONFIG_DIR="+config)...), append(args, "Go")...)
+		if code != 3 {
+			t.Errorf("trusted %v: exit code %d\n%s\n%s", trusted, code, stdout, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "made.txt")); (err == nil) != trusted {
+			t.Errorf("trusted %v: made.txt: %v\n%s\n%s", trusted, err, stdout, stderr)
+		}
+	}
+}

@@ -65,6 +65,9 @@ type Options struct {
 
 	// SessionsDir holds a folder for each session.
 	SessionsDir string
+	// ProjectRules returns the rules of the settings that a directory brings,
+	// as far as they take effect; trusted says that the person vouches for them.
+	ProjectRules func(dir string, trusted bool) (*permission.Rules, error)
 	// DefaultModel and DefaultDir serve sessions that name none.
 	DefaultModel string
 	DefaultDir   string
@@ -98,8 +101,8 @@ type Service struct {
 
 // New returns a service. Call [Service.Recover] before the first Submit.
 func New(o Options) (*Service, error) {
-	if o.Store == nil || o.Log == nil || o.Gate == nil || o.Executor == nil || o.Tools == nil || o.Models == nil {
-		return nil, errors.New("agent: store, log, gate, executor, tools and models are required")
+	if o.Store == nil || o.Log == nil || o.Gate == nil || o.Executor == nil || o.Tools == nil || o.Models == nil || o.ProjectRules == nil {
+		return nil, errors.New("agent: store, log, gate, executor, tools, models and project rules are required")
 	}
 	if o.QueueLimit == 0 {
 		o.QueueLimit = DefaultQueueLimit

@@ -15,10 +15,11 @@ import (
 // turn is the work on one run: its session, the history as the model sees it,
 // and the message being built.
 type turn struct {
-	s    *Service
-	a    *session
-	run  domain.Run
-	sess domain.Session
+	s     *Service
+	a     *session
+	run   domain.Run
+	sess  domain.Session
+	rules *permission.Rules // of the project's settings
 
 	provider provider.Provider
 	model    string // the vendor's own name of it
@@ -59,6 +60,9 @@ func (t *turn) prepare(ctx context.Context) error {
 	}
 	if t.run.PlanMode {
 		t.sess.Policy.Mode = domain.ModePlan
+	}
+	if t.rules, err = s.o.ProjectRules(t.sess.Directory, t.sess.Policy.Trust); err != nil {
+		return fmt.Errorf("the project's settings: %w", err)
 	}
 	if t.provider, t.model, err = s.o.Models.Resolve(t.sess.Model); err != nil {
 		return err
@@ -244,7 +248,7 @@ func (t *turn) runTools(ctx context.Context) error {
 func (t *turn) subject() permission.Subject {
 	return permission.Subject{
 		SessionID: t.a.id, SessionName: t.sess.Title, RunID: t.run.ID,
-		Directory: t.sess.Directory, Policy: t.sess.Policy,
+		Directory: t.sess.Directory, Policy: t.sess.Policy, Project: t.rules,
 		ParentToolCallID: t.sess.ParentToolCallID,
 	}
 }

@@ -40,8 +40,10 @@ func classify(err error) *httpError {
 	case errors.As(err, &he):
 		return he
 	case errors.As(err, &large):
-		return &httpError{http.StatusRequestEntityTooLarge, "body_too_large",
-			fmt.Errorf("the body is larger than %d bytes; send less, or put the text into a file", large.Limit)}
+		return &httpError{
+			http.StatusRequestEntityTooLarge, "body_too_large",
+			fmt.Errorf("the body is larger than %d bytes; send less, or put the text into a file", large.Limit),
+		}
 	case errors.Is(err, agent.ErrPromptTooBig):
 		return &httpError{http.StatusRequestEntityTooLarge, "prompt_too_large", err}
 	case errors.Is(err, agent.ErrQueueFull):

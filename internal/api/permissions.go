@@ -65,8 +65,10 @@ func (a *API) answered(w http.ResponseWriter, r *http.Request, id string, outcom
 		writeAnswer(w, d)
 		return nil
 	}
-	return &httpError{http.StatusNotFound, "already_answered",
-		fmt.Errorf("permission request %q was decided already: %s, by %s", id, d.Outcome, d.By)}
+	return &httpError{
+		http.StatusNotFound, "already_answered",
+		fmt.Errorf("permission request %q was decided already: %s, by %s", id, d.Outcome, d.By),
+	}
 }
 
 func writeAnswer(w http.ResponseWriter, d *domain.Decision) {

@@ -60,6 +60,7 @@ type textPrinter struct {
 	clean    domain.Sanitizer
 	calls    map[string]string // what each call does, by its identifier
 	open     bool              // the last line of out has no end yet
+	message  string            // the answer that is being written
 	failed   error
 }
 
@@ -69,16 +70,21 @@ func newTextPrinter(out, err io.Writer) *textPrinter {
 
 func (p *textPrinter) event(ev mix.Event) {
 	var d struct {
-		Content, ID, Name, Input, ToolCallID, Text, Error, State string
-		IsError                                                  bool
-		Attempt, MaxAttempts                                     int
-		RetryAfter                                               int64
+		AssistantMessageID, Content, ID, Name, Input, ToolCallID, Text, Error, State string
+		IsError                                                                      bool
+		Attempt, MaxAttempts                                                         int
+		RetryAfter                                                                   int64
 	}
 	if json.Unmarshal(ev.Data, &d) != nil {
 		return
 	}
 	switch ev.Type {
 	case "content":
+		if p.message != "" && p.message != d.AssistantMessageID {
+			p.endLine()
+			p.text("\n") // one answer is a paragraph apart from the next
+		}
+		p.message = d.AssistantMessageID
 		p.text(string(p.clean.Append(nil, d.Content)))
 	case "tool_use_parameter_streaming_complete":
 		p.calls[d.ID] = d.Name + " " + inputLine(d.Input)

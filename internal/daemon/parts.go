@@ -114,7 +114,7 @@ func (p *parts) newToken() (string, error) {
 
 // buildEngine makes gate, tools and agent.
 func (p *parts) buildEngine(conf *config.Config, cfg Config) error {
-	rules, err := permission.ParseRules(p.settings.Permissions.Allow, p.settings.Permissions.Ask, p.settings.Permissions.Deny)
+	rules, err := parseRules(conf.Settings)
 	if err != nil {
 		return fmt.Errorf("the settings: %w", err)
 	}
@@ -147,10 +147,22 @@ func (p *parts) buildEngine(conf *config.Config, cfg Config) error {
 	p.agent, err = agent.New(agent.Options{
 		Store: p.store, Log: p.log, Gate: p.gate, Executor: executor, Tools: registry, Models: known,
 		SessionsDir: filepath.Dir(p.dirs.Session("any")), DefaultModel: choice.Model, DefaultDir: cfg.Dir,
+		ProjectRules: func(dir string, trusted bool) (*permission.Rules, error) {
+			project, err := conf.Project(dir, trusted)
+			if err != nil {
+				return nil, err
+			}
+			rules, err := parseRules(project.Settings)
+			return &rules, err
+		},
 		Protected: protected, PassEnv: p.settings.Shell.PassEnv, QueueLimit: p.settings.Queue.Limit, MaxSteps: p.settings.MaxSteps,
 		Logger: p.logger,
 	})
 	return err
+}
+
+func parseRules(s config.Settings) (permission.Rules, error) {
+	return permission.ParseRules(s.Permissions.Allow, s.Permissions.Ask, s.Permissions.Deny)
 }
 
 // resolved follows symbolic links, since tools name resolved paths.

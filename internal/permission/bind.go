@@ -30,12 +30,13 @@ type boundRules struct {
 	version   uint64
 	directory string
 	policy    domain.Policy
+	project   *Rules
 	inherited []domain.Policy
 	parents   []string
 }
 
 func (b *boundRules) fits(s *Subject, version uint64) bool {
-	return b != nil && b.version == version && b.directory == s.Directory &&
+	return b != nil && b.version == version && b.directory == s.Directory && b.project == s.Project &&
 		slices.Equal(b.policy.Allow, s.Policy.Allow) && slices.Equal(b.policy.Deny, s.Policy.Deny) &&
 		slices.Equal(b.parents, s.Parents) &&
 		slices.EqualFunc(b.inherited, s.Inherited, func(x, y domain.Policy) bool { return slices.Equal(x.Deny, y.Deny) })
@@ -51,7 +52,7 @@ func (g *Gate) bind(ctx context.Context, s *Subject) (*boundRules, error) {
 	}
 	g.mu.Unlock()
 
-	b := &boundRules{directory: s.Directory, policy: s.Policy, inherited: s.Inherited, parents: slices.Clone(s.Parents)}
+	b := &boundRules{directory: s.Directory, policy: s.Policy, project: s.Project, inherited: s.Inherited, parents: slices.Clone(s.Parents)}
 	add := func(list *[]boundRule, rules []Rule) {
 		for _, r := range rules {
 			*list = append(*list, g.bound(r, s.Directory, list == &b.allow, "rule", ""))
@@ -60,6 +61,11 @@ func (g *Gate) bind(ctx context.Context, s *Subject) (*boundRules, error) {
 	add(&b.deny, g.o.Rules.deny)
 	add(&b.ask, g.o.Rules.ask)
 	add(&b.allow, g.o.Rules.allow)
+	if s.Project != nil {
+		add(&b.deny, s.Project.deny)
+		add(&b.ask, s.Project.ask)
+		add(&b.allow, s.Project.allow)
+	}
 	b.texts(g, &b.deny, s.Policy.Deny)
 	b.texts(g, &b.allow, s.Policy.Allow)
 	for _, p := range s.Inherited {

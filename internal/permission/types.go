@@ -31,6 +31,9 @@ type Subject struct {
 	// rules start here, and project grants are keyed by it.
 	Directory string
 	Policy    domain.Policy
+	// Project are the rules of the project's own settings, as far as they take
+	// effect; nil means none. They are relative to Directory.
+	Project *Rules
 	// Parents are the identifiers of the ancestor sessions of a sub-agent,
 	// nearest first. What a person granted or denied there holds here too, and
 	// requests are announced there as well, since that is where people look.

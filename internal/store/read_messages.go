@@ -29,6 +29,15 @@ func (s *Store) Messages(ctx context.Context, session string, r MessageRange) ([
 	if r.BeforeSeq > 0 {
 		before = r.BeforeSeq
 	}
+	var queued []domain.Message
+	if r.Queued {
+		// First: a message that gets its place meanwhile is then found twice,
+		// which can be mended, and not missed.
+		var err error
+		if queued, err = s.QueuedMessages(ctx, session); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := s.read.LastMessages(ctx, db.LastMessagesParams{SessionID: session, Before: before, MaxRows: limit(r.Limit)})
 	if err != nil {
 		return nil, fmt.Errorf("messages of session %s: %w", session, translate(err))
@@ -38,12 +47,11 @@ func (s *Store) Messages(ctx context.Context, session string, r MessageRange) ([
 	if err != nil {
 		return nil, err
 	}
-	if r.Queued {
-		queued, err := s.QueuedMessages(ctx, session)
-		if err != nil {
-			return nil, err
+	for i := range queued {
+		id := queued[i].ID
+		if !slices.ContainsFunc(messages, func(m domain.Message) bool { return m.ID == id }) {
+			messages = append(messages, queued[i])
 		}
-		messages = append(messages, queued...)
 	}
 	if len(messages) == 0 {
 		if _, err := s.Reserved(ctx, session); err != nil { // the cheapest question that an unknown session fails
