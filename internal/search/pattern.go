@@ -46,6 +46,7 @@ type pattern struct {
 	literals  []literal      // one of them is in every match; nil: unknown
 	exact     bool           // the literals are all that matches
 	multiline bool
+	empty     bool // it can match nothing at all, at some places
 }
 
 // compilePattern compiles text. The flags of the pattern itself, "(?i)",
@@ -84,7 +85,10 @@ func compilePattern(text string, ignoreCase, multiline bool) (*pattern, error) {
 
 func compileTree(tree *syntax.Regexp, multiline bool) (*pattern, error) {
 	p := &pattern{multiline: multiline}
+	p.empty = matchesEmpty(tree)
 	p.literals, p.exact = requiredLiterals(tree)
+	// A carriage return can be the end of a line and then must not match.
+	p.exact = p.exact && !slices.ContainsFunc(p.literals, func(l literal) bool { return strings.Contains(l.text, "\r") })
 	if multiline {
 		tree = allowCR(tree)
 	}
@@ -113,6 +117,23 @@ func forgetBeginning(re *syntax.Regexp) bool {
 		changed = forgetBeginning(sub) || changed
 	}
 	return changed
+}
+
+// matchesEmpty reports whether re can match the empty string somewhere.
+func matchesEmpty(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpNoMatch, syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return false
+	case syntax.OpRepeat:
+		return re.Min == 0 || matchesEmpty(re.Sub[0])
+	case syntax.OpCapture, syntax.OpPlus:
+		return matchesEmpty(re.Sub[0])
+	case syntax.OpConcat:
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !matchesEmpty(sub) })
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(re.Sub, matchesEmpty)
+	}
+	return true
 }
 
 // findAll returns up to n matches in data[pos:], where pos begins a line.

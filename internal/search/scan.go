@@ -381,18 +381,19 @@ func (s *scanner) spans(ctx context.Context, data []byte) error {
 	return nil
 }
 
-// report takes matches found from pos on. It returns where the search goes on
-// and whether it must, because a match was passed over that begins on a line
-// of the one before and reaches further.
+// report takes matches found from pos on. It returns where the search goes on,
+// and true when it must although the engine found no more: because a match was
+// passed over that begins on a line of the one before and reaches further, or
+// because the engine passes over an empty match where the last one ended.
 func (s *scanner) report(data []byte, pos int, found [][]int) (next int, crossed bool) {
 	from := pos
 	for _, m := range found {
 		first, last := from+m[0], from+max(m[0], m[1]-1)
 		if first < pos {
-			if from+m[1] <= pos {
-				continue
+			if end := from + m[1]; end > pos || end == pos && s.p.empty {
+				return pos, true
 			}
-			return pos, true
+			continue
 		}
 		if first == len(data) && endsLine(data) {
 			return len(data), false
@@ -403,6 +404,9 @@ func (s *scanner) report(data []byte, pos int, found [][]int) (next int, crossed
 			s.out.span(start, end, max(0, first-start), count)
 			count = false
 			pos = end + 1
+		}
+		if s.p.empty && from+m[1] == pos {
+			return pos, true
 		}
 	}
 	return pos, false
