@@ -226,6 +226,9 @@ func (r *shellReader) proveSpec(p *part, s *spec, args []string, cwd string) {
 
 // readsPath notes that a part reads a path.
 func (r *shellReader) readsPath(p *part, path, cwd string, tree bool) {
+	if harmlessDevice(path) {
+		return
+	}
 	full, ok := r.resolve(cwd, path)
 	if !ok {
 		p.not("it is not known where " + strconv.Quote(path) + " is")

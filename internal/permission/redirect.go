@@ -116,7 +116,7 @@ func descriptor(s string) bool {
 // harmlessDevice reports whether a file is a device that keeps nothing.
 func harmlessDevice(path string) bool {
 	switch path {
-	case "/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/zero":
+	case "/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin":
 		return true
 	}
 	return false
