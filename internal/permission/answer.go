@@ -163,15 +163,17 @@ func (g *Gate) settleCovered(ctx context.Context) {
 	g.mu.Unlock()
 	for _, w := range list {
 		<-w.announced
-		if v := g.Judge(ctx, w.subject, w.call); v.Outcome != "" {
-			g.settleByGrant(ctx, w, v)
-		}
+		g.settleIfCovered(ctx, w)
 	}
 }
 
-// settleByGrant decides a waiting request by what a new judgment found.
-func (g *Gate) settleByGrant(ctx context.Context, w *waiter, v Verdict) {
-	if !g.claim(w) {
+// settleIfCovered decides a waiting request when a new judgment has an outcome.
+func (g *Gate) settleIfCovered(ctx context.Context, w *waiter) {
+	if !w.verdict.asks {
+		return
+	}
+	v := g.Judge(ctx, w.subject, w.call)
+	if v.Outcome == "" || !g.claim(w) {
 		return
 	}
 	d := g.complete(w, domain.Decision{

@@ -71,9 +71,7 @@ func (g *Gate) Ask(ctx context.Context, s Subject, c Call, v Verdict) (domain.De
 	g.announce(w, expires)
 	close(w.announced)
 	// A grant may have come between the judgment and now.
-	if again := g.Judge(ctx, s, c); again.Outcome != "" {
-		g.settleByGrant(ctx, w, again)
-	}
+	g.settleIfCovered(ctx, w)
 	return g.wait(ctx, w)
 }
 

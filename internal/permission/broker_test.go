@@ -438,6 +438,40 @@ func TestSubagentAsksInParent(t *testing.T) {
 	})
 }
 
+// Who asks although the gate allowed a call waits for a person: what allowed
+// it before does not answer.
+func TestAllowanceTakenBack(t *testing.T) {
+	broker(t, func(t *testing.T, g *permission.Gate, _ *memory, s permission.Subject) {
+		c := mustCall(t, "Bash(git log)", app)
+		v := g.Judge(t.Context(), s, c)
+		if v.Outcome != domain.OutcomeAllow {
+			t.Fatalf("%s %s", word(v.Outcome), v.Reason)
+		}
+		v.Outcome, v.By, v.Decision, v.Reason = "", "", nil, "the repository is not to be trusted"
+		done := make(chan domain.Decision, 1)
+		go func() {
+			d, _ := g.Ask(t.Context(), s, c, v)
+			done <- d
+		}()
+		synctest.Wait()
+		a := ask(t, g, s, "Bash(go test ./a)")
+		if _, err := g.Answer(t.Context(), a.id(), permission.Answer{Outcome: domain.OutcomeAllow, Scope: domain.ScopeSession}); err != nil {
+			t.Fatal(err)
+		}
+		<-a.done
+		synctest.Wait()
+		if len(g.Open(s.SessionID)) != 1 {
+			t.Fatal("it was decided without a person")
+		}
+		if _, err := g.Answer(t.Context(), v.Request.ID, permission.Answer{Outcome: domain.OutcomeDeny}); err != nil {
+			t.Fatal(err)
+		}
+		if d := <-done; d.Outcome != domain.OutcomeDeny || d.By != "person" {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
 func TestForget(t *testing.T) {
 	broker(t, func(t *testing.T, g *permission.Gate, _ *memory, s permission.Subject) {
 		detach := g.Attach(s.SessionID, true)

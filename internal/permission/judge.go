@@ -274,7 +274,7 @@ const maxSuggestions = 5
 
 // asked completes the verdict of a call that has to be asked about.
 func (j *judgment) asked(v *Verdict) {
-	v.directory = true
+	v.asks, v.directory = true, true
 	complete := true
 	for _, s := range j.steps {
 		if s.Outcome != "" {

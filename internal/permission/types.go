@@ -101,6 +101,9 @@ type Verdict struct {
 	// Decision is the row to commit; nil when a person has to be asked.
 	Decision *domain.Decision
 
+	// asks is true when the gate itself had no answer. A caller may take an
+	// allowance back and ask all the same; then no grant answers instead.
+	asks      bool
 	suggests  []string
 	directory bool // asked only because the directory was not granted yet
 }
