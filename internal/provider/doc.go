@@ -8,7 +8,8 @@
 //     that ends without the wire's own end mark is an error of kind
 //     [KindInterrupted], never a short answer.
 //   - Errors are *[Error] with a kind that callers decide on, and a sentence
-//     that tells a person what to do.
+//     that tells a person what to do. Only the end of a cancelled call is none:
+//     it wraps the context's error.
 //   - Cancelling the context, or leaving the loop over the stream, closes the
 //     vendor's connection before Stream's iterator returns.
 //   - A provider keeps no state between calls except connections, so one value

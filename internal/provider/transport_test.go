@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -74,7 +75,11 @@ func TestIdle(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					go func() { _, _ = io.Copy(io.Discard, theirs) }()
+					req, err := http.ReadRequest(bufio.NewReader(theirs))
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, req.Body)
 					tt.serve(theirs, func(d time.Duration) {
 						select {
 						case <-time.After(d):

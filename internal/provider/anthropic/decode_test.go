@@ -45,23 +45,28 @@ func TestDecodeOddities(t *testing.T) {
 	}{
 		"input with the block's start": {
 			stream(strings.Replace(toolStart, "%", `{"a":1}`, 1), blockStop, toolStop, endMark),
-			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{"a":1}`}}, domain.FinishToolUse,
+			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{"a":1}`}},
+			domain.FinishToolUse,
 		},
 		"no input": {
 			stream(start, `{"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":""}}`, blockStop, toolStop, endMark),
-			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{}`}}, domain.FinishToolUse,
+			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{}`}},
+			domain.FinishToolUse,
 		},
 		"no end of the block": {
 			stream(start, toolStop, endMark),
-			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{}`}}, domain.FinishToolUse,
+			[]domain.Block{{Type: domain.BlockToolCall, CallID: "t", Tool: "Read", Input: `{}`}},
+			domain.FinishToolUse,
 		},
 		"keys in another order, white space, unknown keys": {
 			stream(` { "delta" : { "text" : "a" , "type" : "text_delta" } , "x" : [ { } ] , "index" : 0 , "type" : "content_block_delta" } `, endMark),
-			[]domain.Block{{Type: domain.BlockText, Text: "a"}}, domain.FinishUnknown,
+			[]domain.Block{{Type: domain.BlockText, Text: "a"}},
+			domain.FinishUnknown,
 		},
 		"no event names": {
 			"data: " + `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}` + "\n\ndata: " + endMark + "\n\n",
-			[]domain.Block{{Type: domain.BlockText, Text: "a"}}, domain.FinishUnknown,
+			[]domain.Block{{Type: domain.BlockText, Text: "a"}},
+			domain.FinishUnknown,
 		},
 		"unknown events and blocks": {
 			stream(
@@ -73,11 +78,13 @@ func TestDecodeOddities(t *testing.T) {
 				`{"type":"content_block_start","index":2,"content_block":{"type":"redacted_thinking","data":"ZGF0YQ"}}`,
 				`{"type":"message_delta","delta":{"stop_reason":"refusal"}}`, endMark,
 			),
-			[]domain.Block{{Type: domain.BlockReasoning, Opaque: "ZGF0YQ", Redacted: true, Vendor: "anthropic"}}, domain.FinishRefusal,
+			[]domain.Block{{Type: domain.BlockReasoning, Opaque: "ZGF0YQ", Redacted: true, Vendor: "anthropic"}},
+			domain.FinishRefusal,
 		},
 		"text with the block's start": {
 			stream(`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}}`, `{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}`, endMark),
-			[]domain.Block{{Type: domain.BlockText, Text: "a"}}, domain.FinishMaxTokens,
+			[]domain.Block{{Type: domain.BlockText, Text: "a"}},
+			domain.FinishMaxTokens,
 		},
 		"nothing behind the end mark counts": {
 			stream(`{"type":"message_delta","delta":{"stop_reason":"stop_sequence"}}`, endMark, `{"type":"error","error":{}}`),

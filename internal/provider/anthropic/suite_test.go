@@ -17,7 +17,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	providertest.Wire{
+	wire().Run(t)
+}
+
+func TestAllocs(t *testing.T) { providertest.Allocs(t, wire()) }
+
+func wire() providertest.Wire {
+	return providertest.Wire{
 		New: func(s providertest.Setup) provider.Provider {
 			return anthropic.New(anthropic.Options{BaseURL: s.BaseURL, APIKey: s.Key, Client: s.Client, Idle: s.Idle})
 		},
@@ -47,7 +53,7 @@ func TestSuite(t *testing.T) {
 			refusal("internal", 500, "api_error", "Internal server error", provider.KindOverloaded, "500"),
 		},
 		History: history,
-	}.Run(t)
+	}
 }
 
 func refusal(name string, status int, kind, message string, want provider.Kind, says string) providertest.Refusal {

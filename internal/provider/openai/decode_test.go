@@ -49,7 +49,8 @@ func TestDecodeOddities(t *testing.T) {
 		},
 		"calls without finish reason": {
 			"data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"x\",\"function\":{\"name\":\"n\"}}]}}]}\n\ndata:[DONE]\n\n",
-			[]domain.Block{tool("x", "n", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", "{}")},
+			domain.FinishToolUse,
 		},
 		"not a stream": {
 			`{"choices":[{"index":0,"message":{"role":"assistant","content":"ab","tool_calls":[{"id":"x","type":"function","function":{"name":"n","arguments":"{\"a\":1}"}}]},"finish_reason":"tool_calls"}]}`,
@@ -60,11 +61,13 @@ func TestDecodeOddities(t *testing.T) {
 		},
 		"content in parts": {
 			deltas(`"stop"`, `{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"ab"}]}`),
-			[]domain.Block{{Type: domain.BlockReasoning, Text: "hm", Vendor: "vendor"}, text[0]}, domain.FinishEndTurn,
+			[]domain.Block{{Type: domain.BlockReasoning, Text: "hm", Vendor: "vendor"}, text[0]},
+			domain.FinishEndTurn,
 		},
 		"reasoning under two names": {
 			deltas(`"stop"`, `{"reasoning":"h","reasoning_content":"h","content":""}`, `{"reasoning":"m"}`, `{"content":"ab"}`),
-			[]domain.Block{{Type: domain.BlockReasoning, Text: "hm", Vendor: "vendor"}, text[0]}, domain.FinishEndTurn,
+			[]domain.Block{{Type: domain.BlockReasoning, Text: "hm", Vendor: "vendor"}, text[0]},
+			domain.FinishEndTurn,
 		},
 		"refusal": {deltas(`"stop"`, `{"refusal":"ab"}`), text, domain.FinishRefusal},
 		"filter":  {deltas(`"content_filter"`, `{"content":"ab"}`), text, domain.FinishRefusal},
@@ -76,39 +79,47 @@ func TestDecodeOddities(t *testing.T) {
 			deltas(`"tool_calls"`,
 				`{"tool_calls":[{"id":"x","function":{"name":"n","arguments":"{\"a\""}}]}`, `{"tool_calls":[{"function":{"arguments":":1}"}}]}`,
 				`{"tool_calls":[{"id":"y","function":{"name":"n","arguments":"{"}}]}`, `{"tool_calls":[{"id":"y","function":{"arguments":"}"}}]}`),
-			[]domain.Block{tool("x", "n", `{"a":1}`), tool("y", "n", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", `{"a":1}`), tool("y", "n", "{}")},
+			domain.FinishToolUse,
 		},
 		"no identifier": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"function":{"name":"n","arguments":"{}"}},{"index":1,"function":{"name":"o","arguments":"{}"}}]}`),
-			[]domain.Block{tool("*", "n", "{}"), tool("*", "o", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("*", "n", "{}"), tool("*", "o", "{}")},
+			domain.FinishToolUse,
 		},
 		"neither": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"function":{"name":"n","arguments":"{}"}}]}`, `{"tool_calls":[{"function":{"name":"o","arguments":"{}"}}]}`),
-			[]domain.Block{tool("*", "n", "{}"), tool("*", "o", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("*", "n", "{}"), tool("*", "o", "{}")},
+			domain.FinishToolUse,
 		},
 		"always index 0": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":"{}"}}]}`, `{"tool_calls":[{"index":0,"id":"y","function":{"name":"n","arguments":"{\"b\":"}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"2}"}}]}`),
-			[]domain.Block{tool("x", "n", "{}"), tool("y", "n", `{"b":2}`)}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", "{}"), tool("y", "n", `{"b":2}`)},
+			domain.FinishToolUse,
 		},
 		"one identifier for two calls": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":"{}"}}]}`, `{"tool_calls":[{"index":1,"id":"x","function":{"name":"o","arguments":"{}"}}]}`),
-			[]domain.Block{tool("x", "n", "{}"), tool("*", "o", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", "{}"), tool("*", "o", "{}")},
+			domain.FinishToolUse,
 		},
 		"name and identifier with every piece": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":"{"}}]}`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":"}"}}]}`),
-			[]domain.Block{tool("x", "n", "{}")}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", "{}")},
+			domain.FinishToolUse,
 		},
 		"arguments as an object": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":{"a":1}}}]}`), []domain.Block{tool("x", "n", `{"a":1}`)}, domain.FinishToolUse,
 		},
 		"arguments before the name": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"arguments":"{\"a\""}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":":1"}}]}`, `{"tool_calls":[{"index":0,"function":{"name":"n","arguments":"}"}}]}`),
-			[]domain.Block{tool("x", "n", `{"a":1}`)}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", `{"a":1}`)},
+			domain.FinishToolUse,
 		},
 		"pieces of two calls in turn": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":""}},{"index":1,"id":"y","function":{"name":"o","arguments":""}}]}`,
 				`{"tool_calls":[{"index":1,"function":{"arguments":"{\"b\""}}]}`, `{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}`, `{"tool_calls":[{"index":1,"function":{"arguments":":2}"}}]}`),
-			[]domain.Block{tool("x", "n", "{}"), tool("y", "o", `{"b":2}`)}, domain.FinishToolUse,
+			[]domain.Block{tool("x", "n", "{}"), tool("y", "o", `{"b":2}`)},
+			domain.FinishToolUse,
 		},
 		"never a name": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"arguments":"{}"}}]}`), []domain.Block{tool("x", "", "{}")}, domain.FinishToolUse,

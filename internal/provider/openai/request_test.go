@@ -44,7 +44,8 @@ func TestRequestBytes(t *testing.T) {
 				Role: domain.RoleAssistant,
 				Blocks: []domain.Block{
 					{Type: domain.BlockReasoning, Text: "Hm", Vendor: "openai"},
-					{Type: domain.BlockText, Text: "I "}, {Type: domain.BlockText, Text: "look."},
+					{Type: domain.BlockText, Text: "I "},
+					{Type: domain.BlockText, Text: "look."},
 					tool("functions.read:0", "Read", `{"path": "a"}`), tool("t2", "Bash", `{"broken`),
 				},
 				Calls: []domain.ToolCall{{CallID: "functions.read:0", State: domain.CallFinished, Text: "é"}, {CallID: "t2", State: domain.CallDenied, Text: "No."}},

@@ -17,7 +17,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	providertest.Wire{
+	wire().Run(t)
+}
+
+func TestAllocs(t *testing.T) { providertest.Allocs(t, wire()) }
+
+func wire() providertest.Wire {
+	return providertest.Wire{
 		New: func(s providertest.Setup) provider.Provider {
 			return openai.New(openai.Options{
 				Name: "vendor", BaseURL: s.BaseURL, APIKey: s.Key, KeyEnv: "VENDOR_API_KEY", Client: s.Client, Idle: s.Idle,
@@ -53,7 +59,7 @@ func TestSuite(t *testing.T) {
 			{Name: "a number as code", Status: 402, Body: `{"error":{"message":"Insufficient credits","code":402}}`, Kind: provider.KindQuota, Says: "Insufficient credits"},
 		},
 		History: history,
-	}.Run(t)
+	}
 }
 
 func refusal(name string, status int, kind, code, message string, want provider.Kind, says string) providertest.Refusal {
