@@ -173,24 +173,36 @@ func TestReadOnlyGitRunsNothing(t *testing.T) {
 }
 
 // TestUnsafeGitIsAsked: a line that the gate takes for a read, but that git
-// could turn into more, is asked; where a rule names it, it runs.
+// could turn into more, is asked; a single command that a rule names runs.
 func TestUnsafeGitIsAsked(t *testing.T) {
 	t.Parallel()
-	for by, state := range map[string]domain.CallState{"grant": domain.CallDenied, "rule": domain.CallFinished} {
+	for _, tc := range []struct {
+		rule, command string
+		asked         bool
+	}{
+		{"Read(./**)", "git -c core.pager=x version", true},
+		{"ask", "git -c core.pager=x version", true},
+		{"Bash(git:*)", "git -c core.pager=x version", false},
+		{"Bash", "git -c core.pager=x version", false},
+		{"Bash(echo:*)", "echo; git -c core.pager=x version", true},
+	} {
 		p := newPlace(t, nil)
 		b := newBench(t, tools.Options{})
-		x, err := tools.NewExecutor(tools.NewRegistry(tools.Bash()), readsOnly{by}, tools.Options{Logger: quiet})
+		x, err := tools.NewExecutor(tools.NewRegistry(tools.Bash()), readsOnly{tc.rule}, tools.Options{Logger: quiet})
 		must(t, err)
 		var proposed []tools.Proposal
-		batch := b.batch(domain.ToolCall{ID: "c", Tool: "Bash", Input: json.RawMessage(`{"command":"git -c core.pager=x version"}`)})
+		input, err := json.Marshal(args{"command": tc.command})
+		must(t, err)
+		batch := b.batch(domain.ToolCall{ID: "c", Tool: "Bash", Input: input})
 		batch.Env, batch.Journal = p.env, spy{b.trace, &proposed}
 		out, err := x.Execute(t.Context(), batch)
 		must(t, err)
-		if out[0].State != state {
-			t.Errorf("by %s: %s %s", by, out[0].State, out[0].Text)
+		if ran := b.at("event start c") >= 0; ran == tc.asked {
+			t.Errorf("%+v: %s %s", tc, out[0].State, out[0].Text)
 		}
-		if asked := proposed[0].Call.State == domain.CallAsked; asked != (by == "grant") || asked != proposed[0].Request.Asked || asked != (proposed[0].Decision == nil) {
-			t.Errorf("by %s: %+v", by, proposed[0])
+		p0 := proposed[0]
+		if asked := p0.Call.State == domain.CallAsked; asked != tc.asked || asked != p0.Request.Asked || asked != (p0.Decision == nil) {
+			t.Errorf("%+v: %+v", tc, p0)
 		}
 	}
 }
@@ -207,11 +219,11 @@ func (yes) Ask(context.Context, permission.Subject, permission.Call, permission.
 }
 
 // readsOnly takes every command for a read, and denies what is asked.
-type readsOnly struct{ by string }
+type readsOnly struct{ rule string }
 
 func (g readsOnly) Judge(context.Context, permission.Subject, permission.Call) permission.Verdict {
 	return permission.Verdict{
-		Outcome: domain.OutcomeAllow, By: g.by, ReadOnly: true,
+		Outcome: domain.OutcomeAllow, Rule: g.rule, ReadOnly: true,
 		Request: domain.Request{ID: "r"}, Decision: &domain.Decision{RequestID: "r"},
 	}
 }

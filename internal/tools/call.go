@@ -112,7 +112,7 @@ func (r *round) judge(c *call) error {
 	}
 	c.verdict = r.gate.Judge(r.ctx, r.Subject, c.asked)
 	if plan.Distrust != "" && c.verdict.ReadOnly {
-		distrust(&c.verdict, plan.Distrust)
+		distrust(&c.verdict, c.asked, plan.Distrust)
 	}
 	switch {
 	case c.verdict.Outcome == domain.OutcomeDeny:
@@ -128,10 +128,15 @@ func (r *round) judge(c *call) error {
 }
 
 // distrust takes back that a command only reads, and with it a permission that
-// may rest on that. What a rule or a person allowed by name stays allowed.
-func distrust(v *permission.Verdict, why string) {
+// may rest on that. What a rule allows by name stays allowed, if it is a single
+// command: of a line with several parts the verdict names one rule only.
+func distrust(v *permission.Verdict, c permission.Call, why string) {
 	v.ReadOnly = false
-	if v.Outcome != domain.OutcomeAllow || v.By == "rule" {
+	named := strings.HasPrefix(v.Rule, c.Tool+"(") || v.Rule == c.Tool
+	for _, a := range c.Accesses {
+		named = named && !strings.ContainsAny(a.Command, ";&|<>$`(\n")
+	}
+	if v.Outcome != domain.OutcomeAllow || named {
 		return
 	}
 	v.Outcome, v.By, v.Rule, v.Reason, v.Decision = "", "", "", why, nil

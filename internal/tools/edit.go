@@ -77,13 +77,16 @@ func planEdit(_ context.Context, env *Env, in editInput) (*Plan, error) {
 }
 
 // previewEdit shows what an edit would do to the file as it is, or why it
-// cannot be done. It tells nothing of files that the session has not read.
+// cannot be done. Of places outside of the directory that the session has not
+// read it does not even tell whether there is a file.
 func previewEdit(env *Env, t *target, in editInput) (string, error) {
-	if t.info == nil {
-		if below(env.Directory, t.path) {
-			return "", fmt.Errorf("%s does not exist; to create it leave old_string empty, or use Write", t.name)
-		}
-		return "", nil
+	switch {
+	case t.info == nil && below(env.Directory, t.path):
+		return "", fmt.Errorf("%s does not exist; to create it leave old_string empty, or use Write", t.name)
+	case !env.Files.Known(t.path):
+		return "", t.unread()
+	case t.info == nil:
+		return "", fmt.Errorf("%s does not exist any more", t.name)
 	}
 	content, _, err := t.known(env)
 	if err != nil {
@@ -122,7 +125,7 @@ func (t *target) known(env *Env) ([]byte, fs.FileInfo, error) {
 	}
 	state, ok := env.Files.state(t.path)
 	if !ok {
-		return nil, nil, fmt.Errorf("%s has not been read in this session; read it with ReadText first, so that nothing in it is overwritten unseen", t.name)
+		return nil, nil, t.unread()
 	}
 	content, info, err := t.content()
 	if err != nil {
@@ -132,6 +135,10 @@ func (t *target) known(env *Env) ([]byte, fs.FileInfo, error) {
 		return nil, nil, fmt.Errorf("%s has changed since it was read in this session; read it again, then repeat the change", t.name)
 	}
 	return content, info, nil
+}
+
+func (t *target) unread() error {
+	return fmt.Errorf("%s has not been read in this session; read it with ReadText first, so that nothing in it is overwritten unseen", t.name)
 }
 
 func (t *target) exists() error {

@@ -71,6 +71,31 @@ func TestEditPlanShowsTheDiff(t *testing.T) {
 	}
 }
 
+// TestPlanTellsNothingOfForeignFiles: before anybody was asked, a call learns
+// nothing about files outside of the directory, not even that they exist.
+func TestPlanTellsNothingOfForeignFiles(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, nil)
+	p.write("../foreign", "secret\n")
+	for _, tool := range []tools.Tool{tools.Edit(), tools.Write()} {
+		var told [2]string
+		for i, name := range []string{"../foreign", "../nothing"} {
+			plan, err := p.plan(tool, args{"file_path": name, "old_string": "x", "new_string": "y", "content": "y"})
+			must(t, err)
+			if plan.Doomed != nil {
+				told[i] = strings.ReplaceAll(plan.Doomed.Error(), filepath.Base(name), "")
+			}
+			if strings.Contains(plan.Diff, "secret") {
+				t.Errorf("%s shows %s", tool.Name(), plan.Diff)
+			}
+		}
+		if told[0] != told[1] {
+			t.Errorf("%s tells a file from none: %q", tool.Name(), told)
+		}
+	}
+	p.fails(tools.Write(), args{"file_path": "../foreign", "content": "y"}, "has not been read")
+}
+
 func TestEditRefuses(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, map[string]string{
@@ -92,6 +117,7 @@ func TestEditRefuses(t *testing.T) {
 		{edit("unread", "x", "y"), []string{"unread has not been read in this session", "ReadText"}},
 		{edit("changed", "x", "z"), []string{"changed has changed since it was read", "read it again"}},
 		{edit("absent", "x", "y"), []string{"absent does not exist"}},
+		{edit("../absent", "x", "y"), []string{"does not exist"}},
 		{edit("a.go", " \n\t", "y"), []string{"blank"}},
 		{edit("a.go", "func", "func"), []string{"the same"}},
 		{edit("a.go", "return 2", "return 3"), []string{"there 2 times, at lines 7, 11", "replace_all"}},

@@ -44,6 +44,9 @@ func planWrite(_ context.Context, env *Env, in writeInput) (*Plan, error) {
 		plan.Diff = compare(t.name, "", in.Content).diff
 		return plan, nil
 	}
+	if !below(env.Directory, t.path) && !env.Files.Known(t.path) {
+		return plan, nil // nobody was asked yet whether the model may know of it
+	}
 	before, _, err := t.known(env)
 	if err != nil {
 		plan.Doomed = err
