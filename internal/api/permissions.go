@@ -42,8 +42,10 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, outcome domain.Outc
 		return notFound("permission request", id)
 	case errors.Is(err, domain.ErrConflict):
 		return a.answered(w, r, id, outcome)
-	case errors.As(err, &bad):
-		return invalid("rule", "%v", bad)
+	case errors.As(err, &bad), errors.Is(err, permission.ErrNoRule):
+		return invalid("rule", "%v", err)
+	case errors.Is(err, permission.ErrBadAnswer):
+		return invalid("body", "%v", err)
 	case err != nil:
 		return err
 	}
