@@ -79,7 +79,7 @@ func TestPlanTellsNothingOfForeignFiles(t *testing.T) {
 	p.write("../foreign", "secret\n")
 	for _, tool := range []tools.Tool{tools.Edit(), tools.Write()} {
 		var told [2]string
-		for i, name := range []string{"../foreign", "../nothing"} {
+		for i, name := range []string{"../foreign", "../absentee"} {
 			plan, err := p.plan(tool, args{"file_path": name, "old_string": "x", "new_string": "y", "content": "y"})
 			must(t, err)
 			if plan.Doomed != nil {
