@@ -56,7 +56,7 @@ func (c *checkpointer) run(path string, log *slog.Logger) {
 // checkpoint opens its connection each time: it is needed once in a few
 // hundred commits and would hold memory in between.
 func checkpoint(path string) error {
-	pool, err := connect(path, "rw", "synchronous(FULL)", "cache_size(-256)")
+	pool, err := connect(path, "rw", defaultBusy, "synchronous(FULL)", "cache_size(-256)")
 	if err != nil {
 		return err
 	}

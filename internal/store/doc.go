@@ -40,8 +40,8 @@
 // commit waits for the pages of a thousand others to be copied.
 //
 // The store does not keep two programs apart; the server's lock does. A second
-// program that writes anyway waits up to five seconds for its turn and then
-// gets [ErrBusy]. Reading next to a running server is what [Options.ReadOnly]
+// program that writes anyway waits for its turn, by default up to five seconds,
+// and then gets [ErrBusy]. Reading next to a running server is what [Options.ReadOnly]
 // is for.
 package store
 

@@ -21,7 +21,8 @@ var (
 	// ErrDisk: the operating system failed to read or write the file. Nothing
 	// of the batch was stored.
 	ErrDisk = errors.New("the database file could not be read or written; check the disk and the file's permissions, then try again")
-	// ErrBusy: another program held the database for longer than five seconds.
+	// ErrBusy: another program held the database for longer than
+	// Options.BusyTimeout.
 	ErrBusy = errors.New("another program is writing to the database; end it and try again")
 	// ErrDamaged: the file is not a database, or not a whole one any more.
 	ErrDamaged = errors.New("the database file is damaged; put back a copy of it, or move it away to start with an empty one")

@@ -105,8 +105,11 @@ func applyMigrations(ctx context.Context, pool *sql.DB) error {
 func (s *Store) keepCopy(ctx context.Context, pool *sql.DB, version int64) (path string, err error) {
 	path = s.path + ".v" + strconv.FormatInt(version, 10) + ".bak"
 	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
 	// VACUUM INTO writes to an empty file, so its permissions can be set first.
-	f, err := os.OpenFile(draft, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(draft, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// busyMillis is how long a statement waits for another program's lock.
-	busyMillis = 5000
+	// defaultBusy is how long a statement waits for another program's lock.
+	defaultBusy = 5 * time.Second
 	// The caches, in KiB, per connection. Conversations are read from their
 	// end; more cache buys little and costs resident memory.
 	writerCache, readerCache = 4096, 2048
@@ -44,7 +44,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", o.Path, err)
 	}
-	s := &Store{path: path, log: o.Logger}
+	s := &Store{path: path, log: o.Logger, busy: o.BusyTimeout}
+	if s.busy == 0 {
+		s.busy = defaultBusy
+	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -92,7 +95,7 @@ func (s *Store) openWriting(ctx context.Context) error {
 	if err := makeFile(s.path); err != nil {
 		return err
 	}
-	writing, err := connect(s.path, "rw",
+	writing, err := connect(s.path, "rw", s.busy,
 		"foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
 		"cache_size(-"+strconv.Itoa(writerCache)+")",
 		"wal_autocheckpoint("+strconv.Itoa(forcedPages)+")", "journal_size_limit("+strconv.Itoa(walLimit)+")")
@@ -126,7 +129,7 @@ func (s *Store) prepare(ctx context.Context, writing *sql.DB) error {
 }
 
 func (s *Store) openReaders(mode string) error {
-	readers, err := connect(s.path, mode,
+	readers, err := connect(s.path, mode, s.busy,
 		"query_only(1)", "temp_store(MEMORY)", "cache_size(-"+strconv.Itoa(readerCache)+")")
 	if err != nil {
 		return err
@@ -141,12 +144,12 @@ func (s *Store) openReaders(mode string) error {
 
 // connect returns a pool of connections that run the pragmas when they are
 // made. mode is SQLite's: "ro" or "rw"; none of them makes a file.
-func connect(path, mode string, pragmas ...string) (*sql.DB, error) {
+func connect(path, mode string, busy time.Duration, pragmas ...string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
 	if !strings.HasPrefix(u.Path, "/") {
 		u.Path = "/" + u.Path // a Windows path with its drive
 	}
-	q := url.Values{"mode": {mode}, "_error_rc": {"1"}, "_busy_timeout": {strconv.Itoa(busyMillis)}}
+	q := url.Values{"mode": {mode}, "_error_rc": {"1"}, "_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)}}
 	q["_pragma"] = pragmas
 	u.RawQuery = q.Encode()
 	c, err := sqlite.NewConnector(u.String())

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/eventlog"
@@ -20,6 +21,9 @@ type Options struct {
 	// next to a server that has it open. Every write fails with
 	// [domain.ErrReadOnly].
 	ReadOnly bool
+	// BusyTimeout is how long a commit waits while another program writes,
+	// before it fails with [ErrBusy]. If zero: 5 s.
+	BusyTimeout time.Duration
 	// Logger is told of migrations and of checkpoints that fail. If nil:
 	// slog.Default.
 	Logger *slog.Logger
@@ -29,6 +33,7 @@ type Options struct {
 type Store struct {
 	path string
 	log  *slog.Logger
+	busy time.Duration
 
 	readers *sql.DB
 	reads   *statements

@@ -154,12 +154,16 @@ func (w *writer) commit(group []*job) {
 }
 
 // transaction executes a group and returns the outcome of each batch, or an
-// error that none of them survived.
+// error that ended the transaction for all of them. Not to get one at all is an
+// outcome: whoever waited in vain for another program need not do so again.
 func (w *writer) transaction(group []*job) ([]error, error) {
 	ctx := context.Background() // what is half done cannot be left to a caller's patience
 	errs := make([]error, len(group))
 	if err := w.do(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return errs, err
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs, nil
 	}
 	failed := 0
 	for i, j := range group {
