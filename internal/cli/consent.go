@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/mixagent/mix/internal/domain"
@@ -33,6 +35,7 @@ type consentEvent struct {
 type question struct {
 	ID, ToolName, Description, Path, Reason, Rule, Diff string
 	Params                                              json.RawMessage
+	Truncated                                           bool
 }
 
 func newConsent(in io.Reader, out io.Writer, srv *server) *consent {
@@ -89,6 +92,7 @@ func (c *consent) event(ctx context.Context, ev mix.Event) {
 func (c *consent) loop() {
 	defer close(c.stopped)
 	var waiting []consentEvent
+	answered := "" // the request that was answered here
 	for {
 		lines := c.lines
 		if len(waiting) == 0 {
@@ -110,7 +114,9 @@ func (c *consent) loop() {
 				}
 				waiting = append(waiting[:i], waiting[i+1:]...)
 				if i == 0 {
-					fmt.Fprintln(c.out, "(answered)")
+					if e.resolved != answered {
+						fmt.Fprintln(c.out, "(answered elsewhere)")
+					}
 					if len(waiting) > 0 {
 						c.show(waiting[0].ask)
 					}
@@ -118,31 +124,37 @@ func (c *consent) loop() {
 				break
 			}
 		case line := <-lines:
-			if !c.answer(waiting[0], line) {
+			if c.answer(waiting[0], line) {
+				answered = waiting[0].ask.ID
+			} else {
 				c.show(waiting[0].ask)
 			}
 		}
 	}
 }
 
-// show prints a question.
+// show prints a question. Nothing of it may be hidden: what a terminal would
+// not show is written out.
 func (c *consent) show(q *question) {
-	fmt.Fprintf(c.out, "\n%s: %s\n", domain.SanitizeLine(q.ToolName), domain.SanitizeLine(q.Description))
+	fmt.Fprintf(c.out, "\n%s: %s\n", domain.Visible(q.ToolName), domain.Visible(q.Description))
 	if q.Path != "" {
-		fmt.Fprintf(c.out, "  where: %s\n", domain.SanitizeLine(q.Path))
+		fmt.Fprintf(c.out, "  where: %s\n", domain.Visible(q.Path))
 	}
 	if len(q.Params) > 0 {
-		fmt.Fprintf(c.out, "  input: %s\n", domain.SanitizeLine(inputLine(string(q.Params))))
+		showInput(c.out, q.Params)
+	}
+	if q.Truncated {
+		fmt.Fprintln(c.out, "  (this is too long to be shown whole)")
 	}
 	if q.Diff != "" {
 		fmt.Fprintf(c.out, "%s\n", strings.TrimRight(domain.Sanitize(q.Diff), "\n"))
 	}
 	if q.Reason != "" {
-		fmt.Fprintf(c.out, "  asked because: %s\n", domain.SanitizeLine(q.Reason))
+		fmt.Fprintf(c.out, "  asked because: %s\n", domain.Visible(q.Reason))
 	}
 	always := ""
 	if q.Rule != "" {
-		always = fmt.Sprintf(", a = always in this session (%s)", domain.SanitizeLine(q.Rule))
+		always = fmt.Sprintf(", a = always in this session (%s)", domain.Visible(q.Rule))
 	}
 	fmt.Fprintf(c.out, "Allow? y = yes, n = no%s; anything else says no and tells the model why: ", always)
 }
@@ -170,4 +182,27 @@ func (c *consent) answer(e consentEvent, line string) bool {
 		return false
 	}
 	return true
+}
+
+// showInput prints the whole input: a command on the lines that it has, other
+// fields one a line.
+func showInput(w io.Writer, params json.RawMessage) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(params, &fields) != nil {
+		fmt.Fprintf(w, "  input: %s\n", domain.Visible(string(params)))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		var text string
+		if json.Unmarshal(fields[name], &text) != nil {
+			text = string(fields[name])
+		}
+		for i, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+			label := domain.Visible(name) + ":"
+			if i > 0 {
+				label = strings.Repeat(" ", len(label))
+			}
+			fmt.Fprintf(w, "  %s %s\n", label, domain.Visible(line))
+		}
+	}
 }
