@@ -1,0 +1,8 @@
+//go:build !linux
+
+package diff
+
+import "os"
+
+// keepAttributes does nothing: extended attributes are only kept on Linux.
+func keepAttributes(*os.Root, string, *os.File) {}
