@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/mixagent/mix/internal/diff"
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/permission"
 )
@@ -66,7 +67,7 @@ func planEdit(_ context.Context, env *Env, in editInput) (*Plan, error) {
 	}
 	if create {
 		plan.Description = "Create " + t.name
-		plan.Diff = compare(t.name, "", in.NewString).diff
+		plan.Diff = diff.Unified(t.name, "", in.NewString).Text
 		if t.info != nil && env.Files.Known(t.path) {
 			plan.Doomed = t.exists()
 		}
@@ -92,11 +93,11 @@ func previewEdit(env *Env, t *target, in editInput) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	after, _, err := substitute(string(content), in.OldString, in.NewString, in.ReplaceAll)
+	after, err := diff.Replace(string(content), in.OldString, in.NewString, in.ReplaceAll)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", t.name, err)
 	}
-	return compare(t.name, string(content), after).diff, nil
+	return diff.Unified(t.name, string(content), after.Content).Text, nil
 }
 
 func runEdit(env *Env, t *target, in editInput) (Output, error) {
@@ -107,15 +108,15 @@ func runEdit(env *Env, t *target, in editInput) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	after, at, err := substitute(string(content), in.OldString, in.NewString, in.ReplaceAll)
+	after, err := diff.Replace(string(content), in.OldString, in.NewString, in.ReplaceAll)
 	if err != nil {
 		return Output{}, fmt.Errorf("%s: %w", t.name, err)
 	}
-	message := fmt.Sprintf("Edited %s at line %d", t.name, at[0])
-	if len(at) > 1 {
-		message = fmt.Sprintf("Edited %s: replaced %d occurrences, at lines %s", t.name, len(at), listed(at))
+	message := fmt.Sprintf("Edited %s at line %d", t.name, after.Lines[0])
+	if after.Count > 1 {
+		message = fmt.Sprintf("Edited %s at %d places, beginning on lines %s", t.name, after.Count, listed(after.Lines, after.Count))
 	}
-	return t.save(env, message, string(content), after, info)
+	return t.save(env, message, string(content), after.Content, info)
 }
 
 // known reads a file that the session knows, and that is as it knows it.
@@ -167,10 +168,26 @@ func (t *target) save(env *Env, message, before, after string, info fs.FileInfo)
 	}
 	sum := sha256.Sum256([]byte(after))
 	env.Files.record(t.path, written, &sum)
-	c := compare(t.name, before, after)
-	message = fmt.Sprintf("%s (%d lines added, %d removed).", message, c.added, c.removed)
+	d := diff.Unified(t.name, before, after)
+	message = fmt.Sprintf("%s (%d lines added, %d removed).", message, d.Additions, d.Removals)
 	return Output{
-		Result: changeResult{Message: message, Diff: c.diff, Additions: c.added, Removals: c.removed},
+		Result: changeResult{Message: message, Diff: d.Text, Additions: d.Additions, Removals: d.Removals},
 		Text:   message,
 	}, nil
+}
+
+// listed writes the first ten of count line numbers.
+func listed(lines []int, count int) string {
+	const most = 10
+	var b strings.Builder
+	for i, n := range lines[:min(len(lines), most)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, n)
+	}
+	if count > most {
+		fmt.Fprintf(&b, " and %d more", count-most)
+	}
+	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mixagent/mix/internal/diff"
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/permission"
 )
@@ -41,7 +42,7 @@ func planWrite(_ context.Context, env *Env, in writeInput) (*Plan, error) {
 		},
 	}
 	if t.info == nil {
-		plan.Diff = compare(t.name, "", in.Content).diff
+		plan.Diff = diff.Unified(t.name, "", in.Content).Text
 		return plan, nil
 	}
 	if !below(env.Directory, t.path) && !env.Files.Known(t.path) {
@@ -52,7 +53,7 @@ func planWrite(_ context.Context, env *Env, in writeInput) (*Plan, error) {
 		plan.Doomed = err
 		return plan, nil
 	}
-	plan.Diff = compare(t.name, string(before), in.Content).diff
+	plan.Diff = diff.Unified(t.name, string(before), in.Content).Text
 	return plan, nil
 }
 
