@@ -409,10 +409,11 @@ func (q *Queries) ListSessionRequests(ctx context.Context, arg ListSessionReques
 }
 
 const openRequests = `-- name: OpenRequests :many
-SELECT requests.position, requests.id, requests.session_id, requests.session_name, requests.run_id, requests.call_id, requests.kind, requests.tool, requests.capability, requests.asked, requests.created_at, requests.prev_hash, requests.hash, requests.reason, requests.target, requests.description, requests.input FROM open_requests JOIN requests ON requests.id = open_requests.request_id
+SELECT requests.position, requests.id, requests.session_id, requests.session_name, requests.run_id, requests.call_id, requests.kind, requests.tool, requests.capability, requests.asked, requests.created_at, requests.prev_hash, requests.hash, requests.reason, requests.target, requests.description, requests.input FROM open_requests CROSS JOIN requests ON requests.id = open_requests.request_id
 ORDER BY requests.position
 `
 
+// A cross join keeps the order of the tables: the few, then their rows.
 func (q *Queries) OpenRequests(ctx context.Context) ([]Request, error) {
 	rows, err := q.db.QueryContext(ctx, openRequests)
 	if err != nil {

@@ -24,7 +24,8 @@ SELECT * FROM requests WHERE id = ?;
 SELECT * FROM decisions WHERE request_id = ?;
 
 -- name: OpenRequests :many
-SELECT requests.* FROM open_requests JOIN requests ON requests.id = open_requests.request_id
+-- A cross join keeps the order of the tables: the few, then their rows.
+SELECT requests.* FROM open_requests CROSS JOIN requests ON requests.id = open_requests.request_id
 ORDER BY requests.position;
 
 -- name: ListRequests :many
