@@ -32,7 +32,8 @@
 // fork bomb can do between two looks at it.
 //
 // What this cannot reach: work that another service does on request (systemd-run,
-// docker, at), processes that changed to another user (sudo), and, on macOS,
+// docker, at), processes that changed to another user (sudo), where Subreaper was
+// not called a process that forks and ends without pause, and, on macOS,
 // daemons that left the session between two looks at it, 50 ms apart. Windows
 // uses a job object, which nothing leaves.
 //

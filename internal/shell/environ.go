@@ -91,11 +91,12 @@ func private(name string) bool {
 // envName is what stands before the equals sign of an environment entry, or all
 // of it. Windows has names that begin with an equals sign.
 func envName(kv string) string {
-	if len(kv) == 0 {
+	if kv == "" {
 		return ""
 	}
-	if i := strings.IndexByte(kv[1:], '='); i >= 0 {
-		return kv[:i+1]
+	name, _, ok := strings.Cut(kv[1:], "=")
+	if !ok && kv[0] == '=' {
+		return ""
 	}
-	return kv
+	return kv[:1] + name
 }

@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mixagent/mix/internal/shell"
 )
@@ -43,19 +45,25 @@ func newHostile(t *testing.T) *hostile {
 	h.write("repo/b.bin", "three\n")
 	h.write("repo/c.txt", "ident\n")
 	h.write("repo/.gitattributes", "*.txt diff=words filter=words merge=words\n*.bin diff=bin filter=proc\n")
-	h.must(h.dir, "git add . && git commit -q -m first && echo more >>c.txt && git commit -qam second && git tag -a -m tag v1")
+	h.must(h.dir, `git add . && git commit -q -m first
+git checkout -q -b other && echo theirs >a.txt && git commit -qam theirs && git checkout -q - && echo ours >a.txt && git commit -qam ours
+git merge -q -s ours -m merged other
+echo more >>c.txt && git commit -qam second
+# A signature that somebody would have to look at, and objects of another repository.
+signed=$(git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----' | git hash-object -t commit -w --stdin) && git reset -q $signed && git tag -a -m tag v1
+git clone -q --bare . ../alt && (cd ../alt/objects && pwd) >.git/objects/info/alternates`)
 	return h
 }
 
 // env is the environment of commands before GitSafe.
 func (h *hostile) env() []string {
-	env := shell.Environ(os.Environ(), nil)
-	return append(env, "HOME="+h.home, "XDG_CONFIG_HOME=", "GIT_CONFIG_GLOBAL=", "GIT_CONFIG_NOSYSTEM=1")
+	env := slices.DeleteFunc(shell.Environ(os.Environ(), nil), func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG") })
+	return append(env, "HOME="+h.home, "XDG_CONFIG_HOME=", "GIT_CONFIG_NOSYSTEM=1")
 }
 
 func (h *hostile) must(dir, line string) {
 	h.t.Helper()
-	res, err := shell.Run(h.t.Context(), shell.Command{Line: line, Dir: dir, Env: h.env()})
+	res, err := shell.Run(h.t.Context(), shell.Command{Line: line, Dir: dir, Env: h.env(), Timeout: time.Minute})
 	if err != nil || res.ExitCode != 0 {
 		h.t.Fatalf("%s: %v\n%s", line, err, res.Output)
 	}
@@ -159,7 +167,7 @@ func (h *hostile) safe(line string) shell.Result {
 	if err != nil {
 		h.t.Fatalf("%s: %v", line, err)
 	}
-	res, err := shell.Run(h.t.Context(), shell.Command{Line: line, Dir: h.dir, Env: append(env, more...)})
+	res, err := shell.Run(h.t.Context(), shell.Command{Line: line, Dir: h.dir, Env: append(env, more...), Timeout: time.Minute})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -174,7 +182,7 @@ var reads = map[string]string{
 	"git diff":                                 "+2",
 	"git diff --ext-diff --textconv":           "+2",
 	"git diff --stat":                          "a.txt",
-	"git diff HEAD":                            "-two",
+	"git diff HEAD":                            "-ours",
 	"git diff --cached HEAD~1":                 "+more",
 	"git diff-files -p --ext-diff":             "+2",
 	"git diff-index -p --textconv HEAD":        "+2",
@@ -201,6 +209,7 @@ var reads = map[string]string{
 	"git branch -a -v":                         "second",
 	"git tag -n":                               "v1",
 	"git stash list":                           "",
+	"git log -p --remerge-diff":                "second",
 	"git reflog":                               "second",
 	"git rev-list --all --alternate-refs":      "",
 	"git remote -v":                            "",
@@ -231,7 +240,7 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 	ran := map[string]bool{}
 	for line := range reads {
 		h.change()
-		if _, err := shell.Run(t.Context(), shell.Command{Line: line, Dir: h.dir, Env: h.env()}); err != nil {
+		if _, err := shell.Run(t.Context(), shell.Command{Line: line, Dir: h.dir, Env: h.env(), Timeout: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range h.ran() {
@@ -241,6 +250,7 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 	for _, name := range []string{
 		"core.fsmonitor", "diff.external", "diff.words.command", "diff.words.textconv", "diff.bin.textconv",
 		"filter.words.clean", "filter.words.smudge", "filter.proc.process", "hook-post-index-change", "core.alternateRefsCommand",
+		"merge.words.driver", "gpg.program",
 	} {
 		if !ran[name] {
 			t.Errorf("%s did not run without protection, so this test shows nothing about it", name)

@@ -90,7 +90,7 @@ func TestAnyOutputIsCutWell(t *testing.T) {
 		unit := rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool { return r > 0 && r != utf8.RuneError }), 1, 20, -1).Draw(t, "unit")
 		n := rapid.IntRange(0, 3000/utf8.RuneCountInString(unit)).Draw(t, "repeats")
 		limit := rapid.IntRange(shell.MinPreview, 1500).Draw(t, "limit")
-		block := rapid.IntRange(1, 700).Draw(t, "block")
+		block := rapid.IntRange(5, 700).Draw(t, "block")
 		whole := strings.Repeat(unit, n)
 		if strings.Contains(whole, "[... ") {
 			t.Skip("looks like the notice")

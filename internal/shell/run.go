@@ -59,23 +59,32 @@ func Run(ctx context.Context, c Command) (Result, error) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		// The error is the end of the pipe or the deadline set below.
-		_, _ = io.CopyBuffer(writerOnly{out}, readerOnly{r}, make([]byte, 64<<10))
+		copyOutput(out, r)
 	}()
 	e.watch(ctx, &c)
 	e.finish()
 	select {
 	case <-drained:
 	case <-time.After(drainTime):
-		// Somebody outside the command holds the pipe open.
+		// Somebody outside the command holds the pipe open, or this machine has
+		// no time for us: stop waiting, and take what is in the pipe.
 		_ = r.SetReadDeadline(time.Now())
 		<-drained
+		if r.SetReadDeadline(time.Now().Add(settleStep)) == nil {
+			copyOutput(out, io.LimitReader(r, 1<<20))
+		}
 	}
 	out.close()
 	res := e.result()
 	res.Start, res.End = begin, time.Now()
 	out.report(&res)
 	return res, nil
+}
+
+// copyOutput copies until the pipe ends or its deadline passes, which is all that
+// can go wrong with it.
+func copyOutput(out *output, r io.Reader) {
+	_, _ = io.CopyBuffer(writerOnly{out}, readerOnly{r}, make([]byte, 64<<10))
 }
 
 // readerOnly and writerOnly keep io.CopyBuffer from using methods that would
