@@ -123,14 +123,27 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// answer is a vendor in memory. Its body ends with its context.
 type answer string
 
 func (a answer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(a))), Header: http.Header{}, Request: r}, nil
+	body := &boundBody{ctx: r.Context(), Reader: strings.NewReader(string(a))}
+	return &http.Response{StatusCode: http.StatusOK, Body: body, Header: http.Header{}, Request: r}, nil
 }
+
+type boundBody struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (b *boundBody) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.Reader.Read(p)
+}
+
+func (b *boundBody) Close() error { return nil }
 
 func TestClientAvoidsProxyOnLoopback(t *testing.T) {
 	t.Parallel()

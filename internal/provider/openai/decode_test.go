@@ -121,6 +121,14 @@ func TestDecodeOddities(t *testing.T) {
 			[]domain.Block{tool("x", "n", "{}"), tool("y", "o", `{"b":2}`)},
 			domain.FinishToolUse,
 		},
+		"identifier and name with the second piece": {
+			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"","function":{"name":"","arguments":"{"}}]}`, `{"tool_calls":[{"index":0,"id":"x","function":{"name":"n","arguments":"}"}}]}`),
+			[]domain.Block{tool("*", "n", "{}")},
+			domain.FinishToolUse,
+		},
+		"keys that come twice": {
+			deltas(`"stop"`, `{"content":"no","content":"a"}`, `{"content":"x"},"delta":{"content":"b"}`), text, domain.FinishEndTurn,
+		},
 		"never a name": {
 			deltas(`"tool_calls"`, `{"tool_calls":[{"index":0,"id":"x","function":{"arguments":"{}"}}]}`), []domain.Block{tool("x", "", "{}")}, domain.FinishToolUse,
 		},

@@ -10,8 +10,8 @@ type piece struct {
 	arguments          string
 }
 
-// seen keeps the keys of one object that were read: a key that comes twice
-// means what encoding/json makes of it.
+// seen keeps which keys with a value of several fields were read in an object:
+// one that comes twice means what encoding/json makes of it.
 type seen uint8
 
 func (s *seen) again(bit uint8) bool {
@@ -75,20 +75,21 @@ func (p *piece) choices(s *jsonwire.Scanner) {
 }
 
 func (p *piece) delta(s *jsonwire.Scanner) {
-	var keys seen
 	var content, other string
+	again := false
 	for s.Object(); s.More(); {
 		switch string(s.Key()) {
 		case "content":
-			p.content = text(s, &keys, 0)
+			p.content = text(s)
 		case "reasoning_content":
-			content = text(s, &keys, 1)
+			content = text(s)
 		case "reasoning":
-			other = text(s, &keys, 2)
+			other = text(s)
 		case "tool_calls":
-			if keys.again(3) {
+			if again {
 				s.Fail()
 			}
+			again = true
 			if !s.Null() {
 				p.call(s)
 			}
@@ -105,10 +106,8 @@ func (p *piece) delta(s *jsonwire.Scanner) {
 	}
 }
 
-func text(s *jsonwire.Scanner, keys *seen, bit uint8) string {
-	if keys.again(bit) {
-		s.Fail()
-	}
+// text reads text or null.
+func text(s *jsonwire.Scanner) string {
 	if s.Null() {
 		return ""
 	}
@@ -149,12 +148,11 @@ func (p *piece) call(s *jsonwire.Scanner) {
 }
 
 func (p *piece) function(s *jsonwire.Scanner) {
-	var keys seen
 	for s.Object(); s.More(); {
 		if string(s.Key()) != "arguments" {
 			s.Fail()
 			return
 		}
-		p.arguments = text(s, &keys, 0)
+		p.arguments = text(s)
 	}
 }
