@@ -110,11 +110,15 @@ x
 		{"plain, in path order", search.GrepOptions{Pattern: "match"}, false, "a.txt:match\nb.txt:two match\nb.txt:six match\nb.txt:seven match\n", 4},
 		{"numbers", search.GrepOptions{Pattern: "^match|seven"}, true, "a.txt:1:match\nb.txt:7:seven match\n", 2},
 		{
-			"context", search.GrepOptions{Pattern: "match", Before: 1, After: 1, Glob: "b.txt"}, true,
+			"context",
+			search.GrepOptions{Pattern: "match", Before: 1, After: 1, Glob: "b.txt"},
+			true,
 			"b.txt-1-one\nb.txt:2:two match\nb.txt-3-three\n--\nb.txt-5-five\nb.txt:6:six match\nb.txt:7:seven match\nb.txt-8-eight\n", 3,
 		},
 		{
-			"context that meets", search.GrepOptions{Pattern: "match", Before: 2, After: 2, Glob: "b.txt"}, true,
+			"context that meets",
+			search.GrepOptions{Pattern: "match", Before: 2, After: 2, Glob: "b.txt"},
+			true,
 			"b.txt-1-one\nb.txt:2:two match\nb.txt-3-three\nb.txt-4-four\nb.txt-5-five\nb.txt:6:six match\nb.txt:7:seven match\nb.txt-8-eight\n", 3,
 		},
 		{"gap between files", search.GrepOptions{Pattern: "^(match|one)", After: 1}, true, "a.txt:1:match\na.txt-2-x\n--\nb.txt:1:one\nb.txt-2-two match\n", 2},
