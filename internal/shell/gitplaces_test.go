@@ -74,6 +74,13 @@ func TestDriversAreFoundWhereverTheyAre(t *testing.T) {
 			h.must(h.dir, "echo changed >sub/a.txt; echo changed >sub/b.bin")
 			return h.dir
 		},
+		"index version 3, long names": func(h *hostile) string {
+			h.must(h.dir, `mv ../repo ../inner && mkdir ../repo && cd ../repo && git init -q --object-format=sha256 . && d=$(printf 'x%.0s' {1..200}) && mkdir -p $d/$d && touch $d/$d/file && git add . && git -c user.name=u -c user.email=u commit -qm super
+mv ../inner sub; cd sub && rm -rf .git && git init -q --object-format=sha256 . && git config user.name u && git config user.email u && git add . && git commit -qm again && cd .. && git add sub 2>/dev/null && touch later && git add -N later`)
+			h.arm(filepath.Join(h.dir, "sub", ".git", "config"))
+			h.must(h.dir, "echo changed >sub/a.txt; echo changed >sub/b.bin")
+			return h.dir
+		},
 		"index version 4, split": func(h *hostile) string {
 			h.must(h.dir, "mv ../repo ../inner && mkdir ../repo && cd ../repo && git init -q . && mv ../inner sub && for i in 1 2 3; do echo >s$i; done && git add . 2>/dev/null && git -c user.name=u -c user.email=u commit -qm super && git update-index --index-version 4 && git update-index --split-index && touch new && git add new")
 			h.arm(filepath.Join(h.dir, "sub", ".git", "config"))

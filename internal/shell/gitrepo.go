@@ -154,51 +154,15 @@ func gitLinks(file string) ([]string, error) {
 }
 
 func gitLinksHash(data []byte, version, count uint32, hash int) (links []string, ok bool) {
-	path := []byte{}
-	rest := data
+	var path []byte
 	for range count {
-		entry := rest
-		fixed := 40 + hash + 2
-		if len(rest) < fixed {
+		var mode uint32
+		var size int
+		mode, path, size = gitIndexEntry(data, version, hash, path)
+		if size == 0 {
 			return nil, false
 		}
-		mode := binary.BigEndian.Uint32(rest[24:])
-		flags := binary.BigEndian.Uint16(rest[40+hash:])
-		if version >= 3 && flags&0x4000 != 0 {
-			fixed += 2
-		}
-		if len(rest) < fixed {
-			return nil, false
-		}
-		rest = rest[fixed:]
-		if version == 4 {
-			strip, n := gitVarint(rest)
-			if n == 0 || strip > uint64(len(path)) {
-				return nil, false
-			}
-			path, rest = path[:uint64(len(path))-strip], rest[n:]
-		} else {
-			path = path[:0]
-		}
-		end := bytes.IndexByte(rest, 0)
-		if end < 0 {
-			return nil, false
-		}
-		path = append(path, rest[:end]...)
-		size := fixed + end + 1
-		if version < 4 {
-			// One to eight NULs bring the entry to a multiple of eight bytes.
-			size = (fixed + end + 8) / 8 * 8
-			if len(entry) < size || length(flags) != min(end, 0xfff) {
-				return nil, false
-			}
-			rest = entry[size:]
-		} else {
-			if length(flags) != min(len(path), 0xfff) {
-				return nil, false
-			}
-			rest = rest[end+1:]
-		}
+		data = data[size:]
 		switch mode {
 		case 0o160000:
 			links = append(links, string(path))
@@ -210,8 +174,41 @@ func gitLinksHash(data []byte, version, count uint32, hash int) (links []string,
 	return links, true
 }
 
-// length is the part of an entry's flags that repeats the length of its path.
-func length(flags uint16) int { return int(flags & 0xfff) }
+// gitIndexEntry reads the entry at the beginning of data, whose path may build
+// on that of the entry before; size is 0 when it is none.
+func gitIndexEntry(data []byte, version uint32, hash int, before []byte) (mode uint32, path []byte, size int) {
+	fixed := 40 + hash + 2
+	if len(data) < fixed+2 {
+		return 0, nil, 0
+	}
+	mode = binary.BigEndian.Uint32(data[24:])
+	flags := binary.BigEndian.Uint16(data[40+hash:])
+	if version >= 3 && flags&0x4000 != 0 {
+		fixed += 2
+	}
+	rest := data[fixed:]
+	if version == 4 {
+		strip, n := gitVarint(rest)
+		if n == 0 || strip > uint64(len(before)) {
+			return 0, nil, 0
+		}
+		path = before[:uint64(len(before))-strip]
+		fixed, rest = fixed+n, rest[n:]
+	}
+	end := bytes.IndexByte(rest, 0)
+	if end < 0 {
+		return 0, nil, 0
+	}
+	path = append(path, rest[:end]...)
+	size = fixed + end + 1
+	if version < 4 {
+		size = (fixed + end + 8) / 8 * 8 // one to eight NULs fill it up
+	}
+	if size > len(data) || int(flags&0xfff) != min(len(path), 0xfff) {
+		return 0, nil, 0
+	}
+	return mode, path, size
+}
 
 // gitVarint reads a number as in packs' offsets and returns how many bytes it
 // has, 0 when it does not end.

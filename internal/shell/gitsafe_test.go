@@ -25,7 +25,7 @@ type hostile struct {
 func newHostile(t *testing.T) *hostile {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("MIX_TEST_REQUIRE_PROGRAMS") != "" {
+		if os.Getenv("MIX_TEST_REQUIRE") != "" {
 			t.Fatal(err)
 		}
 		t.Skip("needs git: ", err)

@@ -4,6 +4,7 @@ package shell_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,10 @@ func TestMain(m *testing.M) {
 		if err := shell.Subreaper(); err != nil {
 			panic(err)
 		}
+	}
+	// Most of these tests wait for processes most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
