@@ -40,16 +40,18 @@ func newModels(catalogue func() (*config.Catalogue, error), demoRate float64) *m
 		if err != nil {
 			return nil, err
 		}
-		return retrying(openai.New(openai.Options{BaseURL: c.BaseURL, APIKey: c.Key.Reveal(), Client: client})), nil
+		o := openai.OpenAI(c.Key.Reveal(), c.BaseURL)
+		o.Client = client
+		return retrying(openai.New(o)), nil
 	})
 	m.registry.Register("local", func() (provider.Provider, error) {
 		c, err := credential("local")
 		if err != nil {
 			return nil, err
 		}
-		return retrying(openai.New(openai.Options{
-			Name: "local", BaseURL: c.BaseURL, APIKey: c.Key.Reveal(), KeyEnv: "-", BaseEnv: c.Source, Client: client,
-		})), nil
+		o := openai.Local(c.BaseURL)
+		o.Client = client
+		return retrying(openai.New(o)), nil
 	})
 	return m
 }

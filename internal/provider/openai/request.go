@@ -91,7 +91,7 @@ func appendUser(b []byte, t *provider.Turn) []byte {
 		b = jsonwire.AppendString(b, r.CallID)
 		b = append(b, `,"content":`...)
 		text := r.Text
-		if r.IsError {
+		if r.IsError && !strings.HasPrefix(text, "Error") {
 			text = "Error: " + text
 		}
 		b = jsonwire.AppendString(b, text)
