@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -88,6 +89,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	cur, err := a.o.Log.Subscribe(r.Context(), id, accepted.EventSeq)
 	if err != nil {
+		a.o.Agent.Unacknowledged(accepted.RunID)
 		return sessionError(id, err)
 	}
 	defer cur.Close()
@@ -123,7 +125,9 @@ func (a *API) accept(w http.ResponseWriter, r *http.Request) (agent.Accepted, er
 		prompt.MaxSteps = *req.MaxSteps
 	}
 	prompt.Digest = digest(prompt)
-	accepted, err := a.o.Agent.Submit(r.Context(), id, prompt)
+	// A client that hangs up now must not leave a message that is on disk and
+	// that nobody works on.
+	accepted, err := a.o.Agent.Submit(context.WithoutCancel(r.Context()), id, prompt)
 	if errors.Is(err, domain.ErrNotFound) {
 		return accepted, sessionError(id, err)
 	}
@@ -144,7 +148,8 @@ func digest(p agent.Prompt) string {
 // cancel serves POST /api/sessions/{id}/cancel.
 func (a *API) cancel(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	running, err := a.o.Agent.Cancel(r.Context(), id)
+	// Half a cancel would leave messages that wait for a run that never comes.
+	running, err := a.o.Agent.Cancel(context.WithoutCancel(r.Context()), id)
 	if err != nil {
 		return sessionError(id, err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func (a *API) createSession(w http.ResponseWriter, r *http.Request) error {
 	if err := req.Validate(); err != nil {
 		return err
 	}
-	sess, err := a.o.Agent.CreateSession(r.Context(), agent.NewSession{
+	sess, err := a.o.Agent.CreateSession(context.WithoutCancel(r.Context()), agent.NewSession{
 		Title: req.Title, Directory: req.ProjectPath, Model: req.Model,
 		Policy: a.policy(req.Policy()), GrantDirectory: req.GrantDirectory,
 		BrowserMode: req.BrowserMode, CdpURL: req.CdpURL, Callbacks: req.Callbacks,
@@ -96,7 +97,7 @@ func (a *API) getSession(w http.ResponseWriter, r *http.Request) error {
 // deleteSession serves DELETE /api/sessions/{id}.
 func (a *API) deleteSession(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	if err := a.o.Agent.DeleteSession(r.Context(), id); err != nil {
+	if err := a.o.Agent.DeleteSession(context.WithoutCancel(r.Context()), id); err != nil {
 		return sessionError(id, err)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -79,10 +79,12 @@ func position(r *http.Request) int64 {
 }
 
 // follow sends what the cursor yields until the client or the session is gone,
-// or until last says that a block was the last one.
+// or until last says that a block was the last one. A stream of which nothing
+// was sent for the time of a heartbeat gets one, also while the session is busy
+// with events that this client does not know.
 func (a *API) follow(ctx context.Context, cur *eventlog.Cursor, out *streamWriter, last func([]byte) bool) {
 	for {
-		records, err := a.next(ctx, cur)
+		records, err := next(ctx, cur, out.sent.Add(a.o.Heartbeat))
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			if out.write(wire.AppendHeartbeat(nil, cur.Position())) != nil {
@@ -95,26 +97,27 @@ func (a *API) follow(ctx context.Context, cur *eventlog.Cursor, out *streamWrite
 			}
 			return
 		}
-		end := false
+		end, added := false, false
 		for i := range records {
 			if records[i].Own && !out.own {
 				continue
 			}
 			out.add(records[i].Block)
+			added = true
 			if last != nil && last(records[i].Block) {
 				end = true
 				break
 			}
 		}
-		if out.flush() != nil || end {
+		if added && out.flush() != nil || end {
 			return
 		}
 	}
 }
 
 // next waits for records no longer than until the next heartbeat is due.
-func (a *API) next(ctx context.Context, cur *eventlog.Cursor) ([]eventlog.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.o.Heartbeat)
+func next(ctx context.Context, cur *eventlog.Cursor, due time.Time) ([]eventlog.Record, error) {
+	ctx, cancel := context.WithDeadline(ctx, due)
 	defer cancel()
 	return cur.Next(ctx)
 }
@@ -124,7 +127,9 @@ type streamWriter struct {
 	w   http.ResponseWriter
 	rc  *http.ResponseController
 	own bool
-	err error
+	// sent is when something was last sent.
+	sent time.Time
+	err  error
 }
 
 func newStreamWriter(w http.ResponseWriter, own bool) *streamWriter {
@@ -150,8 +155,9 @@ func (s *streamWriter) add(block []byte) {
 
 // flush sends what was added.
 func (s *streamWriter) flush() error {
+	s.sent = time.Now()
 	if s.err == nil {
-		s.err = s.rc.SetWriteDeadline(time.Now().Add(writePatience))
+		s.err = s.rc.SetWriteDeadline(s.sent.Add(writePatience))
 	}
 	if s.err == nil {
 		s.err = s.rc.Flush()

@@ -17,7 +17,8 @@ import (
 //   - The Host header names this machine or a configured host. Otherwise a web
 //     page could reach the server under a name of its own (DNS rebinding).
 //   - A process that this server started is refused, with or without a token:
-//     what an agent runs must not be able to answer the agent's questions.
+//     what an agent runs must not be able to answer the agent's questions. So
+//     is one of this machine that closed its socket before it was looked at.
 //   - A request of a browser needs the token and an allowed origin, on loopback
 //     too.
 //   - Any other request needs the token, or comes over loopback from a process
@@ -27,7 +28,7 @@ type guard struct {
 	next           http.Handler
 	refuse         func(w http.ResponseWriter, status int, message string)
 	token          string
-	hosts          []string // configured names, lower case
+	hosts          []string // configured names, with or without a port, lower case
 	origins        []string // configured origins, and the server's own
 	trustLoopback  bool
 	canTellThePeer bool
@@ -43,6 +44,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := peerOf(r.Context())
 	if p != nil && p.judge().descendant {
 		g.refuse(w, http.StatusUnauthorized, "a process started by Mix may not use Mix's server")
+		return
+	}
+	if p != nil && p.judge().gone {
+		g.refuse(w, http.StatusUnauthorized, "the process behind this connection cannot be found; keep the connection open until the answer is there")
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && g.originAllowed(origin) {
@@ -115,7 +120,7 @@ func (g *guard) hostAllowed(hostport string) bool {
 		host = h
 	}
 	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if host == "localhost" || slices.Contains(g.hosts, host) {
+	if host == "localhost" || slices.Contains(g.hosts, host) || slices.Contains(g.hosts, strings.ToLower(hostport)) {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)

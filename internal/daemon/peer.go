@@ -23,6 +23,10 @@ type peerVerdict struct {
 	// hook or a tool server. It may not drive the agent, with or without a
 	// token.
 	descendant bool
+	// gone: the other end is on this machine, and closed its socket before
+	// anybody could look whose it was. A command could send a request with a
+	// stolen token that way, so it counts as one.
+	gone bool
 }
 
 type peerKey struct{}
@@ -44,7 +48,7 @@ func (p *peer) judge() peerVerdict {
 	p.once.Do(func() {
 		remote, ok1 := p.remote.(*net.TCPAddr)
 		local, ok2 := p.local.(*net.TCPAddr)
-		if ok1 && ok2 && remote.IP.IsLoopback() {
+		if ok1 && ok2 {
 			p.verdict = judgePeer(remote, local)
 		}
 	})

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
+	"slices"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mixagent/mix/internal/shell"
 )
 
 // canTellThePeer: the kernel knows whose every socket is.
@@ -20,14 +18,36 @@ const canTellThePeer = true
 // addresses, seen from its other end, and compares its owner.
 func judgePeer(remote, local *net.TCPAddr) peerVerdict {
 	uid, inode, err := socketOwner(remote, local)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoSocket):
+		return peerVerdict{gone: onThisMachine(remote.IP)}
+	case err != nil:
 		return peerVerdict{}
 	}
 	return peerVerdict{
 		sameUser:   uid == uint32(os.Getuid()),
-		descendant: heldByDescendant(inode),
+		descendant: startedHere(inode),
 	}
 }
+
+// onThisMachine reports whether an address is one of this machine's own, so
+// that the socket behind it must be here.
+func onThisMachine(ip net.IP) bool {
+	if ip.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(own, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
+}
+
+// errNoSocket: the kernel answered that there is no such open socket.
+var errNoSocket = errors.New("the socket is not open")
 
 // Layout of the kernel's socket diagnosis interface (linux/inet_diag.h).
 const (
@@ -97,39 +117,12 @@ func parseDiag(b []byte) (uid uint32, inode uint32, err error) {
 	}
 	native := binary.NativeEndian
 	if native.Uint16(b[4:]) != diagByFamily || len(b) < unix.NLMSG_HDRLEN+diagMessageLen {
-		return 0, 0, errors.New("the socket was not found")
+		return 0, 0, errNoSocket
 	}
 	m := b[unix.NLMSG_HDRLEN:]
 	uid, inode = native.Uint32(m[diagUID:]), native.Uint32(m[diagInode:])
 	if inode == 0 {
-		return 0, 0, errors.New("the socket is closed already")
+		return 0, 0, errNoSocket // it lingers, but no process has it any more
 	}
 	return uid, inode, nil
-}
-
-// heldByDescendant reports whether a process that this one started, directly
-// or not, has the socket open. Commands are reaped with all they leave behind,
-// so whoever is still there hangs below us.
-func heldByDescendant(inode uint32) bool {
-	pids, err := shell.Descendants()
-	if err != nil {
-		return true
-	}
-	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
-	for _, pid := range pids {
-		dir := "/proc/" + strconv.Itoa(pid) + "/fd"
-		entries, err := os.ReadDir(dir)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return true
-		}
-		for _, e := range entries {
-			if link, err := os.Readlink(dir + "/" + e.Name()); err == nil && link == want {
-				return true
-			}
-		}
-	}
-	return false
 }

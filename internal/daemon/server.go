@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +26,7 @@ import (
 )
 
 const (
-	// heartbeat is the time between two signs of life on a silent stream.
-	// Published clients cut a stream after 60 s.
-	heartbeat = 15 * time.Second
-	// headerPatience bounds how long a client may take to send its headers.
+	heartbeat      = 15 * time.Second
 	headerPatience = 10 * time.Second
 	// idlePatience is how long an idle connection is kept.
 	idlePatience = 2 * time.Minute
@@ -53,6 +52,10 @@ type Config struct {
 	// Grace is how long running work may go on when the server stops; zero
 	// means [agent.StopGrace].
 	Grace time.Duration
+	// Heartbeat is the time between two signs of life on a silent stream, and
+	// HeaderTimeout how long a client may take to send its headers; zero means
+	// 15 and 10 s. Published clients cut a stream after 60 s.
+	Heartbeat, HeaderTimeout time.Duration
 }
 
 // Server is a running server.
@@ -72,9 +75,9 @@ type Server struct {
 // An error that wraps [discovery.ErrLocked] says that another server owns the
 // data directory.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.Grace == 0 {
-		cfg.Grace = agent.StopGrace
-	}
+	cfg.Grace = cmp.Or(cfg.Grace, agent.StopGrace)
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, heartbeat)
+	cfg.HeaderTimeout = cmp.Or(cfg.HeaderTimeout, headerPatience)
 	p, err := build(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -99,10 +102,10 @@ func (s *Server) open(ctx context.Context) error {
 	if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.Addr); err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another port with --port", s.cfg.Addr, err)
 	}
-	s.url = "http://" + s.listener.Addr().String()
+	s.url = "http://" + contact(s.listener.Addr())
 	s.http = &http.Server{
 		Handler:           s.handler(host),
-		ReadHeaderTimeout: headerPatience,
+		ReadHeaderTimeout: s.cfg.HeaderTimeout,
 		IdleTimeout:       idlePatience,
 		MaxHeaderBytes:    maxHeader,
 		ConnContext:       withPeer,
@@ -126,18 +129,28 @@ func (s *Server) open(ctx context.Context) error {
 	return nil
 }
 
+// contact is the address at which programs of this machine reach a listener;
+// one that listens everywhere has none that a client could name.
+func contact(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return a.String()
+	}
+	return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+}
+
 // handler puts the guard and the access log in front of the routes.
 func (s *Server) handler(host string) http.Handler {
 	p := s.parts
 	routes := api.New(api.Options{
 		Agent: p.agent, Store: p.store, Log: p.log, Gate: p.gate, Logger: p.logger,
-		Version: config.Version(), Instance: p.instance, Defaults: p.defaults, Heartbeat: heartbeat,
+		Version: config.Version(), Instance: p.instance, Defaults: p.defaults, Heartbeat: s.cfg.Heartbeat,
 	})
 	hosts := make([]string, 0, len(p.settings.Server.AllowedHosts)+1)
 	for _, h := range p.settings.Server.AllowedHosts {
 		hosts = append(hosts, strings.ToLower(h))
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+	if ip := net.ParseIP(host); host != "" && !ip.IsUnspecified() {
 		hosts = append(hosts, strings.ToLower(host))
 	}
 	g := &guard{

@@ -1,20 +1,19 @@
 package daemon_test
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
+
+// patience bounds every wait of a test that passes.
+const patience = 20 * time.Second
 
 // strictClient is as strict as the strictest of the published clients: a
 // missing required key, a null for an optional one, a stranger in an
@@ -22,236 +21,30 @@ import (
 // anything in a stream but complete blocks of the sixteen events fails the
 // test. It sends what the published Go client sends.
 type strictClient struct {
-	t    *testing.T
+	t    testing.TB
+	ctx  context.Context
 	base string
 	http *http.Client
 }
 
-func newStrictClient(t *testing.T, base string) *strictClient {
-	return &strictClient{t: t, base: base, http: &http.Client{
+func newStrictClient(t testing.TB, base string, transport *http.Transport) *strictClient {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return &strictClient{t: t, ctx: ctx, base: base, http: &http.Client{
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// kind checks one JSON value; numbers come as json.Number.
-type kind func(v any) error
-
-func isString(v any) error {
-	if _, ok := v.(string); !ok {
-		return fmt.Errorf("want a string, got %T", v)
-	}
-	return nil
-}
-
-func isBool(v any) error {
-	if _, ok := v.(bool); !ok {
-		return fmt.Errorf("want a boolean, got %T", v)
-	}
-	return nil
-}
-
-func isInt(v any) error {
-	n, ok := v.(json.Number)
-	if !ok || strings.ContainsAny(n.String(), ".eE") {
-		return fmt.Errorf("want an integer literal, got %v", v)
-	}
-	return nil
-}
-
-func isNumber(v any) error {
-	n, ok := v.(json.Number)
-	if !ok {
-		return fmt.Errorf("want a number, got %T", v)
-	}
-	f, err := n.Float64()
-	if err != nil || math.IsNaN(f) {
-		return fmt.Errorf("want a number, got %v", v)
-	}
-	return nil
-}
-
-func isTime(v any) error {
-	s, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("want a time, got %T", v)
-	}
-	_, err := time.Parse(time.RFC3339Nano, s)
-	return err
-}
-
-func isObject(v any) error {
-	if _, ok := v.(map[string]any); !ok {
-		return fmt.Errorf("want an object, got %T", v)
-	}
-	return nil
-}
-
-func isJSONText(v any) error {
-	s, ok := v.(string)
-	if !ok || !json.Valid([]byte(s)) {
-		return fmt.Errorf("want JSON text, got %v", v)
-	}
-	return nil
-}
-
-func oneOf(words ...string) kind {
-	return func(v any) error {
-		if s, ok := v.(string); !ok || !slices.Contains(words, s) {
-			return fmt.Errorf("%v is none of %v", v, words)
-		}
-		return nil
-	}
-}
-
-func listOf(k kind) kind {
-	return func(v any) error {
-		list, ok := v.([]any)
-		if !ok {
-			return fmt.Errorf("want a list, got %T", v)
-		}
-		for i, item := range list {
-			if err := k(item); err != nil {
-				return fmt.Errorf("[%d]: %w", i, err)
-			}
-		}
-		return nil
-	}
-}
-
-// schema is an object of the contract: required keys end in "*". Keys that are
-// not named are extras, which every client skips.
-type schema map[string]kind
-
-func (s schema) check(v any) error {
-	m, ok := v.(map[string]any)
-	if !ok {
-		return fmt.Errorf("want an object, got %T", v)
-	}
-	for name, k := range s {
-		key, required := strings.CutSuffix(name, "*")
-		value, present := m[key]
-		switch {
-		case !present && required:
-			return fmt.Errorf("required key %q is missing", key)
-		case !present:
-			continue
-		case value == nil:
-			return fmt.Errorf("key %q is null", key)
-		}
-		if err := k(value); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-	}
-	return nil
-}
-
-// The schemas of the contract that this server answers with so far.
-var (
-	callbackSchema = schema{
-		"toolName*": isString, "type*": oneOf("bash_script", "sub_agent", "send_message"), "name": isString,
-		"bashCommand": isString, "bashTimeout": isInt, "subAgentPrompt": isString, "subAgentType": isString,
-		"includeFullHistory": isBool, "messageContent": isString, "excludeFromContext": isBool,
-	}
-	sessionSchema = schema{
-		"id*": isString, "title*": isString, "sessionType*": oneOf("main", "subagent"),
-		"browserMode*": oneOf("electron-embedded-browser", "local-browser-service", "remote-cdp-websocket"),
-		"createdAt*":   isTime, "userMessageCount*": isInt, "assistantMessageCount*": isInt, "toolCallCount*": isInt,
-		"promptTokens*": isInt, "completionTokens*": isInt, "cost*": isNumber, "callbacks": listOf(callbackSchema.check),
-		"cdpUrl": isString, "firstUserMessage": isString, "parentSessionId": isString, "parentToolCallId": isString,
-		"subagentType": oneOf("general-purpose"), "modelId": isString, "provider": isString,
-	}
-	toolCallSchema = schema{
-		"id*": isString, "name*": isString, "input*": isJSONText, "type*": isString, "finished*": isBool,
-		"result": isJSONText, "isError": isBool, "screenshotUrls": listOf(isString),
-	}
-	messageSchema = schema{
-		"id*": isString, "sessionId*": isString, "role*": isString, "userInput*": isString,
-		"assistantResponse": isString, "reasoning": isString, "reasoningDuration": isInt,
-		"toolCalls": listOf(toolCallSchema.check), "callbackResults": listOf(isObject), "model": isString,
-		"inputTokens": isInt, "outputTokens": isInt, "cacheCreationTokens": isInt, "cacheReadTokens": isInt, "cost": isNumber,
-	}
-	exportSchema = schema{
-		"id*": isString, "title*": isString, "createdAt": isTime, "updatedAt": isTime,
-		"messages*": listOf(schema{
-			"id*": isString, "role*": isString, "content*": isString, "createdAt*": isTime, "updatedAt*": isTime,
-			"reasoning": isString, "reasoningDuration": isInt, "finishReason": isString, "model": isString, "timestamp": isTime,
-			"toolCalls": listOf(schema{
-				"id*": isString, "name*": isString, "input*": isJSONText, "type*": isString, "finished*": isBool,
-				"inputJson": isObject, "result": isString, "screenshotUrls": listOf(isString),
-			}.check),
-		}.check),
-	}
-	errorSchema = schema{"error*": schema{
-		"code*": isInt, "message*": isString,
-		"type*": oneOf("bad_request", "not_found", "internal_error", "unauthorized", "validation_error"),
-	}.check}
-)
-
-// typed is the schema of an event's data with the key "type".
-func typed(name string, s schema) schema {
-	s["type*"] = oneOf(name)
-	s["parentToolCallId"] = isString
-	s["assistantMessageId"] = isString
-	return s
-}
-
-// eventSchemas are the sixteen events; any other name ends a client's stream.
-var eventSchemas = map[string]schema{
-	"connected": {"sessionId*": isString},
-	"heartbeat": {"type*": oneOf("ping")},
-	"error": {
-		"error*": isString, "type": isString, "retryAfter": isInt, "attempt": isInt, "maxAttempts": isInt,
-		"parentToolCallId": isString,
-	},
-	"complete": typed("complete", schema{
-		"done*": isBool, "content": isString, "messageId": isString, "reasoning": isString, "reasoningDuration": isInt,
-	}),
-	"thinking":                 typed("thinking", schema{"content*": isString}),
-	"content":                  typed("content", schema{"content*": isString}),
-	"tool_use_start":           typed("tool_use_start", schema{"id*": isString, "name*": isString}),
-	"tool_use_parameter_delta": typed("tool_use_parameter_delta", schema{"toolCallId*": isString, "input*": isString}),
-	"tool_use_parameter_streaming_complete": typed("tool_use_parameter_streaming_complete",
-		schema{"id*": isString, "name*": isString, "input*": isJSONText}),
-	"tool_execution_start": typed("tool_execution_start",
-		schema{"toolName*": isString, "progress*": isString, "toolCallId*": isString}),
-	"tool_execution_complete": typed("tool_execution_complete",
-		schema{"toolName*": isString, "progress*": isString, "success*": isBool, "toolCallId*": isString}),
-	"permission": typed("permission", schema{
-		"id*": isString, "sessionId*": isString, "toolName*": isString, "description*": isString, "action*": isString,
-		"path": isString, "params": isObject,
-	}),
-	"notification": typed("notification", schema{
-		"id*": isString, "sessionId*": isString, "notificationType*": oneOf("info", "warning", "error", "question"),
-		"title*": isString, "message*": isString, "responseType*": oneOf("acknowledge", "text", "choice"),
-		"timeout*": isInt, "createdAt*": isInt, "choices": listOf(isString),
-	}),
-	"user_message_created": typed("user_message_created", schema{"messageId*": isString, "content*": isString}),
-	"session_created":      typed("session_created", schema{"sessionId*": isString, "title*": isString, "createdAt*": isInt}),
-	"session_deleted":      typed("session_deleted", schema{"sessionId*": isString}),
-}
-
-// decodeStrict reads one JSON value without losing the form of its numbers.
-func decodeStrict(data []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	return v, nil
-}
-
-// call sends a request and holds the answer against status and check.
-func (c *strictClient) call(method, path, body string, status int, check kind) map[string]any {
+// request makes a request like the published Go client's. One without a body
+// has no Content-Type either.
+func (c *strictClient) request(method, path, body string) *http.Request {
 	c.t.Helper()
 	var r io.Reader
 	if body != "" {
 		r = strings.NewReader(body)
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, r)
+	req, err := http.NewRequestWithContext(c.ctx, method, c.base+path, r)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -260,173 +53,196 @@ func (c *strictClient) call(method, path, body string, status int, check kind) m
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return req
+}
+
+// call sends a request and holds the answer against status and check, or an
+// error's schema. A list comes back under the key "list".
+func (c *strictClient) call(method, path, body string, status int, check kind) map[string]any {
+	c.t.Helper()
+	return c.do(c.request(method, path, body), status, check)
+}
+
+func (c *strictClient) do(req *http.Request, status int, check kind) map[string]any {
+	c.t.Helper()
+	what := req.Method + " " + req.URL.Path
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.t.Fatalf("%s %s: %v", method, path, err)
+		c.t.Fatalf("%s: %v", what, err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		c.t.Fatalf("%s %s: %v", method, path, err)
+		c.t.Fatalf("%s: %v", what, err)
 	}
 	if resp.StatusCode != status {
-		c.t.Fatalf("%s %s: status %d, want %d: %s", method, path, resp.StatusCode, status, data)
+		c.t.Fatalf("%s: status %d, want %d: %s", what, resp.StatusCode, status, data)
 	}
 	if status == http.StatusNoContent {
+		if len(data) > 0 {
+			c.t.Fatalf("%s: a body with status 204: %s", what, data)
+		}
 		return nil
 	}
 	if ct := resp.Header.Get("Content-Type"); ct != "application/json" {
-		c.t.Fatalf("%s %s: content type %q", method, path, ct)
+		c.t.Fatalf("%s: content type %q", what, ct)
 	}
 	v, err := decodeStrict(data)
 	if err != nil {
-		c.t.Fatalf("%s %s: %v: %s", method, path, err, data)
+		c.t.Fatalf("%s: %v: %s", what, err, data)
 	}
 	if status >= 400 {
 		check = errorSchema.check
 	}
 	if err := check(v); err != nil {
-		c.t.Fatalf("%s %s: %v: %s", method, path, err, data)
+		c.t.Fatalf("%s: %v: %s", what, err, data)
 	}
-	if m, ok := v.(map[string]any); ok {
-		if e, ok := m["error"].(map[string]any); ok && e["code"].(json.Number).String() != strconv.Itoa(status) {
-			c.t.Fatalf("%s %s: error code %v with status %d", method, path, e["code"], status)
-		}
-		return m
+	m, ok := v.(map[string]any)
+	if !ok {
+		return map[string]any{"list": v}
 	}
-	return map[string]any{"list": v}
+	if e, ok := m["error"].(map[string]any); ok && e["code"].(json.Number).String() != strconv.Itoa(status) {
+		c.t.Fatalf("%s: error code %v with status %d", what, e["code"], status)
+	}
+	return m
 }
 
-// strictEvent is one event of a stream.
-type strictEvent struct {
-	id   int64
-	name string
-	data map[string]any
-}
-
-func (e strictEvent) str(key string) string {
-	s, _ := e.data[key].(string)
-	return s
-}
-
-// strictStream reads a stream and fails at the first thing that would end a
-// published client's.
-type strictStream struct {
-	t    *testing.T
-	body io.ReadCloser
-	r    *bufio.Reader
-	last int64
-}
-
-func (c *strictClient) stream(session, lastEventID string) *strictStream {
+// refused sends a request that must fail, and returns type and message of the
+// error.
+func (c *strictClient) refused(method, path, body string, status int) (kind, message string) {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+"/stream?sessionId="+session, nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Accept", "text/event-stream")
-	if lastEventID != "" {
-		req.Header.Set("Last-Event-ID", lastEventID)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" ||
-		resp.Header.Get("Cache-Control") != "no-cache" || resp.Header.Get("Content-Encoding") != "" {
-		c.t.Fatalf("stream: %d %v", resp.StatusCode, resp.Header)
-	}
-	c.t.Cleanup(func() { resp.Body.Close() })
-	s := &strictStream{t: c.t, body: resp.Body, r: bufio.NewReader(resp.Body), last: -1}
-	if first := s.next(); first.name != "connected" || first.str("sessionId") != session {
-		c.t.Fatalf("first event: %+v", first)
-	}
-	return s
+	e := c.call(method, path, body, status, nil)["error"].(map[string]any)
+	return e["type"].(string), e["message"].(string)
 }
 
-// next returns the next event.
-func (s *strictStream) next() strictEvent {
-	s.t.Helper()
-	ev, err := s.read()
-	if err != nil {
-		s.t.Fatalf("stream: %v", err)
+// object is a JSON object that is sent.
+type object map[string]any
+
+func (o object) String() string { return encode(o) }
+
+// encode returns JSON like that of the published Go client.
+func encode(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
 	}
-	return ev
+	return strings.TrimSpace(b.String())
 }
 
-// until returns the events up to and including the first with the name.
-func (s *strictStream) until(name string) []strictEvent {
-	s.t.Helper()
-	var out []strictEvent
-	for {
-		ev := s.next()
-		if ev.name != "heartbeat" {
-			out = append(out, ev)
-		}
-		if ev.name == name {
-			return out
+// create creates a session with the body of the published Go client, and what
+// else more says, and returns its identifier.
+func (c *strictClient) create(more object) string {
+	c.t.Helper()
+	body := object{
+		"browserMode": "electron-embedded-browser", "promptMode": "default", "sessionType": "main", "title": "My First Session",
+	}
+	for key, value := range more {
+		body[key] = value
+	}
+	return c.call("POST", "/api/sessions", body.String(), http.StatusCreated, sessionSchema.check)["id"].(string)
+}
+
+// send sends a message with the body of the published Go client.
+func (c *strictClient) send(session, text string) map[string]any {
+	c.t.Helper()
+	body := object{"plan_mode": false, "text": text}
+	m := c.call("POST", "/api/sessions/"+session+"/messages", body.String(), http.StatusAccepted, acceptedSchema.check)
+	if m["sessionId"] != session {
+		c.t.Fatalf("accepted for session %v, sent to %s", m["sessionId"], session)
+	}
+	return m
+}
+
+// messages returns the messages of a session.
+func (c *strictClient) messages(session string) []map[string]any {
+	c.t.Helper()
+	m := c.call("GET", "/api/sessions/"+session+"/messages", "", http.StatusOK, listOf(messageSchema.check))
+	return objects(m["list"])
+}
+
+// audit returns the rows of the audit trail of a session, newest first.
+func (c *strictClient) audit(session string) []map[string]any {
+	c.t.Helper()
+	return objects(c.call("GET", "/api/audit?session="+session, "", http.StatusOK, listOf(isObject))["list"])
+}
+
+func (c *strictClient) cancel(session string) bool {
+	c.t.Helper()
+	return c.call("POST", "/api/sessions/"+session+"/cancel", "", http.StatusOK, cancelledSchema.check)["cancelled"].(bool)
+}
+
+func (c *strictClient) grant(request string) {
+	c.t.Helper()
+	c.call("POST", "/api/permissions/"+request+"/grant", "", http.StatusOK, grantedSchema.check)
+}
+
+func (c *strictClient) deny(request string) {
+	c.t.Helper()
+	c.call("POST", "/api/permissions/"+request+"/deny", "", http.StatusOK, deniedSchema.check)
+}
+
+// objects is a decoded list of objects.
+func objects(list any) []map[string]any {
+	var out []map[string]any
+	for _, v := range list.([]any) {
+		out = append(out, v.(map[string]any))
+	}
+	return out
+}
+
+// step is one answer of the model demo/steps.
+type step struct {
+	Reasoning string     `json:"reasoning,omitempty"`
+	Text      string     `json:"text,omitempty"`
+	Calls     []toolCall `json:"calls,omitempty"`
+}
+
+type toolCall struct {
+	Tool  string `json:"tool"`
+	Input any    `json:"input"`
+}
+
+// plan is a prompt for demo/steps.
+func plan(steps ...step) string { return encode(steps) }
+
+// bash is a step with one call of Bash.
+func bash(command string) step {
+	return step{Calls: []toolCall{{"Bash", object{"command": command}}}}
+}
+
+// expired is a context for those who do not want to wait.
+func expired() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// eventually waits until a condition holds that nothing announces.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("did not happen: %s", what)
 		}
 	}
 }
 
-func (s *strictStream) read() (strictEvent, error) {
-	fields := map[string][]string{}
-	size := 0
-	for {
-		line, err := s.r.ReadString('\n')
-		if err != nil {
-			return strictEvent{}, fmt.Errorf("ended in the middle of a block: %w", err)
-		}
-		if size += len(line); size > 65_536 {
-			return strictEvent{}, errors.New("a block above 65,536 bytes")
-		}
-		if strings.HasSuffix(line, "\r\n") {
-			return strictEvent{}, errors.New("a line ends in CR LF")
-		}
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" {
-			break
-		}
-		name, value, ok := strings.Cut(line, ": ")
-		if !ok || !slices.Contains([]string{"id", "event", "data", "retry"}, name) {
-			return strictEvent{}, fmt.Errorf("line %q", line)
-		}
-		fields[name] = append(fields[name], value)
+// within waits for a channel to be closed.
+func within(t testing.TB, limit time.Duration, what string, c <-chan struct{}) {
+	t.Helper()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c:
+	case <-timer.C:
+		t.Fatalf("not within %s: %s", limit, what)
 	}
-	for _, name := range []string{"id", "event", "data"} {
-		if len(fields[name]) != 1 {
-			return strictEvent{}, fmt.Errorf("a block with %d lines of %s: %v", len(fields[name]), name, fields)
-		}
-	}
-	return s.check(fields["id"][0], fields["event"][0], fields["data"][0])
-}
-
-func (s *strictStream) check(id, name, data string) (strictEvent, error) {
-	schema, known := eventSchemas[name]
-	if !known {
-		return strictEvent{}, fmt.Errorf("unknown event %q", name)
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
-		return strictEvent{}, fmt.Errorf("id %q: %w", id, err)
-	}
-	v, err := decodeStrict([]byte(data))
-	if err != nil {
-		return strictEvent{}, fmt.Errorf("%s: %w: %s", name, err, data)
-	}
-	if err := schema.check(v); err != nil {
-		return strictEvent{}, fmt.Errorf("%s: %w: %s", name, err, data)
-	}
-	if name == "connected" || name == "heartbeat" {
-		if n < s.last {
-			return strictEvent{}, fmt.Errorf("%s goes back from %d to %d", name, s.last, n)
-		}
-		s.last = max(s.last, n)
-	} else {
-		if n <= s.last {
-			return strictEvent{}, fmt.Errorf("%s has number %d after %d", name, n, s.last)
-		}
-		s.last = n
-	}
-	return strictEvent{id: n, name: name, data: v.(map[string]any)}, nil
 }
