@@ -74,8 +74,8 @@ type Stats struct {
 	// Batches is the number of batches answered, Commits that of transactions
 	// written to disk: less, where batches shared one.
 	Batches, Commits int64
-	// Waiting is how many batches wait for the writer now.
-	Waiting int
+	// Waiting is how many batches were handed in and are not answered yet.
+	Waiting int64
 }
 
 // Stats returns the counters; all are zero in a store opened for reading only.
@@ -83,7 +83,8 @@ func (s *Store) Stats() Stats {
 	if s.writer == nil {
 		return Stats{}
 	}
-	return Stats{Batches: s.writer.batches.Load(), Commits: s.writer.commits.Load(), Waiting: len(s.writer.jobs)}
+	w := s.writer
+	return Stats{Batches: w.batches.Load(), Commits: w.commits.Load(), Waiting: w.pending.Load()}
 }
 
 // Path returns the path of the database file.

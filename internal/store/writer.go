@@ -43,7 +43,7 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while a job is sent
 	closed bool
 
-	batches, commits atomic.Int64
+	pending, batches, commits atomic.Int64
 }
 
 func startWriter(conn *sql.Conn, wrote func(int)) *writer {
@@ -81,10 +81,12 @@ func (w *writer) send(ctx context.Context, j *job) error {
 	if w.closed {
 		return domain.ErrClosed
 	}
+	w.pending.Add(1)
 	select {
 	case w.jobs <- j:
 		return nil
 	case <-ctx.Done():
+		w.pending.Add(-1)
 		return ctx.Err()
 	}
 }
@@ -149,6 +151,7 @@ func (w *writer) commit(group []*job) {
 	}
 	for i, j := range group {
 		w.batches.Add(1)
+		w.pending.Add(-1)
 		j.done <- translate(errs[i])
 	}
 }
