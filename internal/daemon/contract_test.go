@@ -302,7 +302,7 @@ func TestContractPermission(t *testing.T) {
 // too many wait; that is a conflict and nothing that clients retry.
 func TestContractQueue(t *testing.T) {
 	t.Parallel()
-	s := startWith(t, daemon.Config{}, `{"queue": {"limit": 2}}`)
+	s := startWith(t, daemon.Config{}, object{"queue": object{"limit": 2}})
 	c := s.client()
 	open := make(chan struct{})
 	id := c.create(object{"model_id": model(t, func(a *answer) {

@@ -1,12 +1,15 @@
 package daemon_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+
+	"github.com/mixagent/mix/internal/daemon"
 )
 
 // helperName is the first argument with which the test program is a client.
@@ -17,6 +20,7 @@ const helperName = "mix-test-helper"
 //
 //	request METHOD URL [TOKEN [BODY]]  sends a request and reads the answer
 //	leave METHOD URL TOKEN             sends it and ends without reading
+//	serve DATA DIR                     is a server until its input ends
 func helper(args []string) int {
 	if len(args) < 3 {
 		return 2
@@ -33,6 +37,8 @@ func helper(args []string) int {
 		err = helperRequest(args[1], args[2], arg(3), arg(4))
 	case "leave":
 		err = helperLeave(args[1], args[2], arg(3))
+	case "serve":
+		err = helperServe(args[1], args[2])
 	}
 	if err != nil {
 		fmt.Println("error:", err)
@@ -76,6 +82,18 @@ func helperLeave(method, url, token string) error {
 	conn.Close()
 	fmt.Println("left")
 	return nil
+}
+
+func helperServe(data, dir string) error {
+	s, err := daemon.Start(context.Background(), daemon.Config{
+		DataDir: data, Dir: dir, Addr: "127.0.0.1:0", Model: "demo/steps",
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.URL(), s.Token())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return s.Stop(expired())
 }
 
 // helperCommand is a shell line that runs the helper.

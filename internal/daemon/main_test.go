@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,7 @@ func inOwnWorld(m *testing.M) int {
 			os.Unsetenv(name)
 		}
 	}
-	for name, dir := range map[string]string{"HOME": "home", "MIX_CONFIG_DIR": "config", "XDG_CACHE_HOME": "cache"} {
+	for name, dir := range map[string]string{"HOME": "home", "XDG_CACHE_HOME": "cache"} {
 		os.Setenv(name, filepath.Join(world, dir))
 		if err := os.MkdirAll(filepath.Join(world, dir), 0o700); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -66,7 +67,7 @@ type server struct {
 	*daemon.Server
 	t       testing.TB
 	cfg     daemon.Config
-	config  string // directory of the settings; "" for none
+	config  string // directory of the settings
 	stopped bool
 }
 
@@ -74,13 +75,13 @@ type server struct {
 // Fields of cfg that are not set get values for tests.
 func start(t testing.TB, cfg daemon.Config) *server {
 	t.Helper()
-	return startWith(t, cfg, "")
+	return startWith(t, cfg, object{})
 }
 
-// startWith is start with settings, the text of config.json.
-func startWith(t testing.TB, cfg daemon.Config, settings string) *server {
+// startWith is start with settings.
+func startWith(t testing.TB, cfg daemon.Config, settings object) *server {
 	t.Helper()
-	s := &server{t: t, cfg: cfg}
+	s := &server{t: t, cfg: cfg, config: t.TempDir()}
 	if s.cfg.DataDir == "" {
 		s.cfg.DataDir = filepath.Join(t.TempDir(), "data")
 	}
@@ -93,11 +94,11 @@ func startWith(t testing.TB, cfg daemon.Config, settings string) *server {
 	if s.cfg.Model == "" {
 		s.cfg.Model = "demo/steps"
 	}
-	if settings != "" {
-		s.config = t.TempDir()
-		if err := os.WriteFile(filepath.Join(s.config, "config.json"), []byte(settings), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if runtime.GOOS != "linux" && settings["server"] == nil {
+		settings["server"] = object{"trustLoopback": true} // published clients send no token
+	}
+	if err := os.WriteFile(filepath.Join(s.config, "config.json"), []byte(settings.String()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	s.run()
 	t.Cleanup(s.stop)
@@ -109,10 +110,7 @@ func (s *server) run() {
 	s.t.Helper()
 	startLock.Lock()
 	defer startLock.Unlock()
-	if s.config != "" {
-		defer os.Setenv("MIX_CONFIG_DIR", os.Getenv("MIX_CONFIG_DIR"))
-		os.Setenv("MIX_CONFIG_DIR", s.config)
-	}
+	os.Setenv("MIX_CONFIG_DIR", s.config)
 	srv, err := daemon.Start(s.t.Context(), s.cfg)
 	if err != nil {
 		s.t.Fatal(err)
@@ -141,9 +139,14 @@ func (s *server) restart() {
 // client returns a client that is as strict as the published ones.
 func (s *server) client() *strictClient {
 	s.t.Helper()
-	transport := &http.Transport{DisableCompression: true}
-	s.t.Cleanup(transport.CloseIdleConnections)
-	return newStrictClient(s.t, s.URL(), transport)
+	return newStrictClient(s.t, s.URL(), transport(s.t))
+}
+
+// transport makes connections of its own, which end with the test.
+func transport(t testing.TB) *http.Transport {
+	tr := &http.Transport{DisableCompression: true}
+	t.Cleanup(tr.CloseIdleConnections)
+	return tr
 }
 
 // skipOrFail skips a test that needs something this machine does not have.
