@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ type intake struct {
 
 	text  strings.Builder // of the block being written
 	kind  domain.BlockType
-	calls map[int]*openCall // by the delta's index
+	calls map[int]*openCall // the latest of each index of the deltas
+	order []*openCall
 
 	reasoningSince time.Time
 }
@@ -31,7 +33,7 @@ type intake struct {
 type openCall struct {
 	id, callID, tool string
 	input            strings.Builder
-	block            int // index into msg.Blocks
+	row, block       int // indexes into msg.Calls and msg.Blocks
 	ended            bool
 }
 
@@ -92,23 +94,26 @@ func (in *intake) closeBlock() {
 	if in.kind == "" {
 		return
 	}
-	b := domain.Block{Type: in.kind, Text: in.text.String()}
+	// Valid, so that what is sent now is what is sent after it was stored.
+	b := domain.Block{Type: in.kind, Text: strings.ToValidUTF8(in.text.String(), "\uFFFD")}
 	if in.kind == domain.BlockReasoning {
 		b.Vendor = in.vendor
 		in.msg.ReasoningMillis += in.s.o.Now().Sub(in.reasoningSince).Milliseconds()
 	}
-	in.msg.Blocks = append(in.msg.Blocks, b)
+	if b.Text != "" {
+		in.msg.Blocks = append(in.msg.Blocks, b)
+	}
 	in.text.Reset()
 	in.kind = ""
 }
 
-// sign puts a signature on the reasoning block before it.
+// sign puts a signature on the reasoning that was being written; without any,
+// it stands for reasoning that the vendor does not show.
 func (in *intake) sign(opaque string) {
-	if in.kind == domain.BlockReasoning || in.kind == domain.BlockText {
-		in.closeBlock()
-	}
-	if n := len(in.msg.Blocks); n > 0 && in.msg.Blocks[n-1].Type == domain.BlockReasoning {
-		in.msg.Blocks[n-1].Opaque += opaque
+	shown := in.kind == domain.BlockReasoning && in.text.Len() > 0
+	in.closeBlock()
+	if shown {
+		in.msg.Blocks[len(in.msg.Blocks)-1].Opaque = opaque
 		return
 	}
 	in.msg.Blocks = append(in.msg.Blocks, domain.Block{Type: domain.BlockReasoning, Opaque: opaque, Vendor: in.vendor})
@@ -116,8 +121,13 @@ func (in *intake) sign(opaque string) {
 
 func (in *intake) startCall(d provider.Delta) {
 	in.closeBlock()
-	c := &openCall{id: domain.NewID(), callID: in.uniqueCallID(d.ID), tool: d.Name, block: len(in.msg.Blocks)}
+	in.endCall(in.calls[d.Index])
+	d.Name = strings.ToValidUTF8(d.Name, "?")
+	c := &openCall{
+		id: domain.NewID(), callID: in.uniqueCallID(d.ID), tool: d.Name, row: len(in.msg.Calls), block: len(in.msg.Blocks),
+	}
 	in.calls[d.Index] = c
+	in.order = append(in.order, c)
 	in.msg.Blocks = append(in.msg.Blocks, domain.Block{Type: domain.BlockToolCall, CallID: c.callID, Tool: d.Name})
 	in.msg.Calls = append(in.msg.Calls, domain.ToolCall{
 		ID: c.id, CallID: c.callID, SessionID: in.session, RunID: in.msg.RunID, MessageID: in.msg.ID,
@@ -129,14 +139,15 @@ func (in *intake) startCall(d provider.Delta) {
 // uniqueCallID gives a call an identifier of its own where the vendor sent
 // none, or one that another call of the answer has.
 func (in *intake) uniqueCallID(id string) string {
-	for _, c := range in.calls {
+	id = strings.ToValidUTF8(id, "?")
+	for _, c := range in.order {
 		if c.callID == id {
 			id = ""
 			break
 		}
 	}
 	if id == "" {
-		return "call_" + strings.ReplaceAll(domain.NewID(), "-", "")
+		return provider.NewCallID()
 	}
 	return id
 }
@@ -161,15 +172,11 @@ func (in *intake) endCall(c *openCall) {
 		return
 	}
 	c.ended = true
-	input := strings.TrimSpace(c.input.String())
+	input := strings.ToValidUTF8(strings.TrimSpace(c.input.String()), "\uFFFD")
 	if input == "" {
 		input = "{}"
 	}
-	for i := range in.msg.Calls {
-		if in.msg.Calls[i].ID == c.id {
-			in.msg.Calls[i].Input = []byte(input)
-		}
-	}
+	in.msg.Calls[c.row].Input = []byte(input[:min(len(input), tools.DefaultMaxInput+1)])
 	if len(input) > tools.DefaultMaxInput {
 		input = "{}"
 	}
@@ -177,13 +184,37 @@ func (in *intake) endCall(c *openCall) {
 	in.s.o.Log.Append(in.session, domain.ToolInputDone{CallID: c.id, Tool: c.tool, Input: input, MessageID: in.msg.ID})
 }
 
-// settle closes what is still open when the answer has ended.
+// settle closes what is still open when the answer has ended, well or not.
 func (in *intake) settle() {
 	in.closeBlock()
 	if in.msg.FinishReason != "" {
-		for _, c := range in.calls {
+		for _, c := range in.order {
 			in.endCall(c)
 		}
 	}
 	in.msg.UpdatedAt = in.s.now()
+}
+
+// complete settles an answer that has its end. A model that refuses calls no
+// tools; and an answer without a word would leave people without any and
+// vendors with a turn that they do not take back.
+func (in *intake) complete() {
+	in.settle()
+	m := in.msg
+	if m.FinishReason == domain.FinishRefusal {
+		m.Calls = nil
+		m.Blocks = slices.DeleteFunc(m.Blocks, func(b domain.Block) bool { return b.Type == domain.BlockToolCall })
+	}
+	if len(m.Calls) > 0 || strings.TrimSpace(m.Text()) != "" {
+		return
+	}
+	text := "(The model gave an empty answer.)"
+	switch m.FinishReason {
+	case domain.FinishRefusal:
+		text = "(The model refused to answer.)"
+	case domain.FinishMaxTokens:
+		text = "(The answer reached its limit of tokens before its first word.)"
+	}
+	in.take(provider.Delta{Kind: provider.DeltaText, Text: text})
+	in.closeBlock()
 }

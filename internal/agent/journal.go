@@ -30,7 +30,7 @@ func (j *journal) Propose(ctx context.Context, proposals []tools.Proposal) error
 	for i := range proposals {
 		m.Calls = append(m.Calls, proposals[i].Call)
 	}
-	t.addMessage(b, m)
+	title := t.addMessage(b, m)
 	b.AddCalls(m.Calls)
 	for i := range proposals {
 		p := &proposals[i]
@@ -44,9 +44,17 @@ func (j *journal) Propose(ctx context.Context, proposals []tools.Proposal) error
 	if err := t.s.o.Store.Commit(ctx, b); err != nil {
 		return fmt.Errorf("record the tool calls: %w", err)
 	}
-	t.pending, t.last = nil, m
+	t.pending, t.last, t.open = nil, m, make(map[string]bool)
+	for i := range m.Calls {
+		if !m.Calls[i].State.Ended() {
+			t.open[m.Calls[i].ID] = true
+		}
+	}
 	t.s.o.Log.Append(t.a.id, t.usageReport(m))
-	t.announceTitle()
+	if title != "" {
+		t.sess.Title = title
+		t.s.o.Log.Append(t.a.id, domain.TitleChanged{Title: title})
+	}
 	return nil
 }
 
@@ -62,7 +70,13 @@ func (j *journal) Start(ctx context.Context, callID string) error {
 
 // End records the result of a call.
 func (j *journal) End(ctx context.Context, call domain.ToolCall) error {
-	return j.commit(ctx, "record the result of the tool call", func(b *store.Batch) { b.EndCall(call) })
+	if err := j.commit(ctx, "record the result of the tool call", func(b *store.Batch) { b.EndCall(call) }); err != nil {
+		return err
+	}
+	j.t.mu.Lock()
+	defer j.t.mu.Unlock()
+	delete(j.t.open, call.ID)
+	return nil
 }
 
 func (j *journal) commit(ctx context.Context, what string, fill func(*store.Batch)) error {

@@ -3,12 +3,11 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
+	"time"
 
 	"github.com/mixagent/mix/internal/domain"
-	"github.com/mixagent/mix/internal/eventlog"
 	"github.com/mixagent/mix/internal/store"
 )
 
@@ -22,184 +21,204 @@ const (
 // accepts, after whatever ended the last server. It has to run before the
 // first Submit and before a listener opens; it starts the runs that wait.
 //
-// Running it twice, or dying in the middle of it, does no harm.
+// Each run is closed in one transaction with its events, so dying in the middle
+// of it does no harm: the next recovery goes on where this one was. A second
+// call of a service that has recovered does nothing.
 func (s *Service) Recover(ctx context.Context) error {
+	s.mu.Lock()
+	recovered := s.recovered
+	s.mu.Unlock()
+	if recovered {
+		return nil
+	}
 	runs, err := s.o.Store.UnfinishedRuns(ctx)
 	if err != nil {
 		return fmt.Errorf("find unfinished runs: %w", err)
 	}
-	b := store.NewBatch()
-	changed, err := s.recoverCalls(ctx, b)
+	left, err := s.leftovers(ctx)
 	if err != nil {
 		return err
-	}
-	resolved, err := s.recoverRequests(ctx, b)
-	if err != nil {
-		return err
-	}
-	if changed || len(resolved) > 0 {
-		if err := s.o.Store.Commit(ctx, b); err != nil {
-			return fmt.Errorf("store the recovery: %w", err)
-		}
-	}
-	for _, ev := range resolved {
-		s.o.Log.Append(ev.session, ev.event)
 	}
 	var waiting []domain.Run
 	for _, run := range runs {
-		// Its acknowledgement may have been lost in the crash.
-		s.Unacknowledged(run.ID)
 		if run.State == domain.RunQueued {
+			s.Unacknowledged(run.ID) // its 202 may have been lost
 			waiting = append(waiting, run)
 			continue
 		}
-		if err := s.recoverRun(ctx, run); err != nil {
-			return err
+		if err := s.recoverRun(ctx, run, left.take(run.ID)); err != nil {
+			return fmt.Errorf("close an interrupted run: %w", err)
 		}
 	}
+	for _, l := range left.list {
+		if err := s.recoverLeft(ctx, l); err != nil {
+			return fmt.Errorf("close what an ended run left open: %w", err)
+		}
+	}
+	s.mu.Lock()
+	s.recovered = true
+	s.mu.Unlock()
 	s.resume(waiting)
 	return nil
 }
 
-// recoverCalls ends the calls that have no result.
-func (s *Service) recoverCalls(ctx context.Context, b *store.Batch) (bool, error) {
+// leftover is what a run left without an end: calls without a result and
+// questions that nobody can answer any more.
+type leftover struct {
+	session, run string
+	calls        []domain.ToolCall
+	requests     []domain.Request
+}
+
+type leftovers struct{ list []*leftover }
+
+// take returns what a run left, and drops it from the list.
+func (l *leftovers) take(run string) *leftover {
+	for i, one := range l.list {
+		if one.run == run {
+			l.list = slices.Delete(l.list, i, i+1)
+			return one
+		}
+	}
+	return &leftover{run: run}
+}
+
+// of returns the leftover of a run, a new one where it has none.
+func (l *leftovers) of(session, run string) *leftover {
+	for _, one := range l.list {
+		if one.session == session && one.run == run {
+			return one
+		}
+	}
+	one := &leftover{session: session, run: run}
+	l.list = append(l.list, one)
+	return one
+}
+
+func (s *Service) leftovers(ctx context.Context) (*leftovers, error) {
+	var all leftovers
 	calls, err := s.o.Store.UnfinishedCalls(ctx)
 	if err != nil {
-		return false, fmt.Errorf("find unfinished tool calls: %w", err)
+		return nil, fmt.Errorf("find unfinished tool calls: %w", err)
 	}
 	for _, c := range calls {
-		c.Text = textNotRun
-		if c.State == domain.CallStarted {
-			c.Text = textMayHaveRun
-		}
-		c.State, c.IsError, c.EndedAt = domain.CallInterrupted, true, s.now()
-		result, err := json.Marshal(map[string]string{"error": c.Text})
-		if err != nil {
-			return false, fmt.Errorf("encode the result of an interrupted call: %w", err)
-		}
-		c.Result = result
-		b.EndCall(c)
+		one := all.of(c.SessionID, c.RunID)
+		one.calls = append(one.calls, c)
 	}
-	return len(calls) > 0, nil
-}
-
-type resolvedRequest struct {
-	session string
-	event   domain.Resolved
-}
-
-// recoverRequests closes the questions that nobody can answer any more.
-func (s *Service) recoverRequests(ctx context.Context, b *store.Batch) ([]resolvedRequest, error) {
 	open, err := s.o.Store.OpenRequests(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find open requests: %w", err)
 	}
-	const reason = "Mix was stopped before anybody answered"
-	var events []resolvedRequest
 	for _, r := range open {
+		one := all.of(r.SessionID, r.RunID)
+		one.requests = append(one.requests, r)
+	}
+	return &all, nil
+}
+
+// end puts the ends into a batch and returns the events that announce them.
+func (l *leftover) end(b *store.Batch, now time.Time) []domain.Event {
+	const by, reason = "recovery", "Mix was stopped before anybody answered"
+	var events []domain.Event
+	for _, r := range l.requests {
 		b.AddDecision(domain.Decision{
 			ID: domain.NewID(), RequestID: r.ID, SessionID: r.SessionID, Outcome: domain.OutcomeExpired,
-			By: "recovery", Reason: reason, CreatedAt: s.now(),
+			By: by, Reason: reason, CreatedAt: now,
 		})
-		events = append(events, resolvedRequest{r.SessionID, domain.Resolved{
-			RequestID: r.ID, CallID: r.CallID, Outcome: domain.OutcomeExpired, By: "recovery", Reason: reason,
-		}})
+		events = append(events, domain.Resolved{
+			RequestID: r.ID, CallID: r.CallID, Outcome: domain.OutcomeExpired, By: by, Reason: reason,
+		})
 	}
-	return events, nil
+	for _, c := range l.calls {
+		progress := c.Tool + " was not run"
+		if c.State == domain.CallStarted {
+			progress = c.Tool + " was interrupted"
+		}
+		interrupt(&c, now)
+		b.EndCall(c)
+		events = append(
+			events,
+			domain.Result{CallID: c.ID, Tool: c.Tool, Text: c.Text, Result: c.Result, IsError: true, State: c.State},
+			domain.ToolComplete{CallID: c.ID, Tool: c.Tool, Progress: progress},
+		)
+	}
+	return events
+}
+
+// interrupt gives a call the result of one that was cut off.
+func interrupt(c *domain.ToolCall, now time.Time) {
+	c.Text = textNotRun
+	if c.State == domain.CallStarted {
+		c.Text = textMayHaveRun
+	}
+	c.State, c.IsError, c.EndedAt = domain.CallInterrupted, true, now
+	c.Result, _ = json.Marshal(map[string]string{"error": c.Text}) // of two strings: cannot fail
+}
+
+// recoverLeft closes what a run left open that has ended itself: a disk that
+// was full at the wrong moment can do that.
+func (s *Service) recoverLeft(ctx context.Context, l *leftover) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b := store.NewBatch()
+	events := l.end(b, s.now())
+	return s.commit(l.session, func(int64) *store.Batch { return b }, events...)
 }
 
 // recoverRun closes a run that was under way: the text that was streamed
 // becomes a message, and the run is interrupted.
-func (s *Service) recoverRun(ctx context.Context, run domain.Run) error {
-	seen, err := s.scanRun(ctx, run)
+func (s *Service) recoverRun(ctx context.Context, run domain.Run, left *leftover) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	seen, err := s.look(ctx, run)
 	if err != nil {
 		return err
 	}
-	run.State, run.EndedAt = domain.RunInterrupted, s.now()
-	run.Error, run.ErrorType = "Mix was stopped while it worked on this message; what was done so far is kept. Send a message to go on.", "interrupted"
+	if !seen.begun() {
+		// It may have died between its commit and its 202. Who has seen the
+		// answer begin and sends the same again means it anew.
+		s.Unacknowledged(run.ID)
+	}
+	run.State, run.EndedAt, run.Steps = domain.RunInterrupted, s.now(), len(seen.stored)
+	run.Error, run.ErrorType = errInterrupted.Error(), errorType(errInterrupted)
 	b := store.NewBatch()
+	events := left.end(b, run.EndedAt)
 	last, err := s.recoverAnswer(ctx, b, run, seen)
 	if err != nil {
 		return err
 	}
-	if err := s.end(ctx, b, run, last, true); err != nil {
-		return fmt.Errorf("close an interrupted run: %w", err)
+	if seen.ended != "" {
+		// Clients were told of the end, only its row did not reach the disk.
+		run.State = seen.ended
+		b.UpdateRun(run)
+		return s.commit(run.SessionID, func(int64) *store.Batch { return b }, events...)
 	}
-	return nil
+	return s.end(b, run, last, events...)
 }
 
-// recoverAnswer returns the run's last answer: the one on disk, or the one
-// that was being streamed, which it puts on disk.
+// recoverAnswer returns the run's last answer: the one that was being streamed,
+// which it puts on disk, or the one that is there.
 func (s *Service) recoverAnswer(ctx context.Context, b *store.Batch, run domain.Run, seen sight) (*domain.Message, error) {
-	stored, err := s.o.Store.Messages(ctx, run.SessionID, store.MessageRange{Limit: 1})
-	if err != nil {
-		return nil, fmt.Errorf("read the last message: %w", err)
-	}
-	var last *domain.Message
-	if len(stored) > 0 && stored[0].RunID == run.ID && stored[0].Role == domain.RoleAssistant {
-		last = &stored[0]
-	}
-	if last != nil && last.ID == seen.messageID || strings.TrimSpace(seen.text) == "" {
-		return last, nil
+	if !seen.unfinished() {
+		if len(seen.stored) == 0 {
+			return nil, nil
+		}
+		return &seen.stored[len(seen.stored)-1], nil
 	}
 	sess, err := s.o.Store.Session(ctx, run.SessionID)
 	if err != nil {
 		return nil, fmt.Errorf("read the session: %w", err)
 	}
-	last = &domain.Message{
+	m := &domain.Message{
 		ID: seen.messageID, SessionID: run.SessionID, RunID: run.ID, Role: domain.RoleAssistant,
 		Blocks: []domain.Block{{Type: domain.BlockText, Text: seen.text}},
 		Model:  sess.Model, FinishReason: domain.FinishInterrupted, CostUnknown: true,
 		EventSeq: seen.seq, CreatedAt: run.EndedAt, UpdatedAt: run.EndedAt,
 	}
-	b.AddMessage(*last)
-	return last, nil
-}
-
-// sight is what the log holds of the last, unfinished answer of a run.
-type sight struct {
-	messageID, text string
-	seq             int64
-}
-
-// scanRun reads the run's part of the event log. What is damaged there cannot
-// be read again; the rest is worth having.
-func (s *Service) scanRun(ctx context.Context, run domain.Run) (sight, error) {
-	var seen sight
-	var text strings.Builder
-	err := eventlog.ScanSegments(ctx, s.o.Store, run.SessionID, run.EventSeq,
-		func(seq int64, typ domain.EventType, data []byte) error {
-			if typ != domain.EventContent {
-				return nil
-			}
-			var ev struct {
-				Content            string `json:"content"`
-				AssistantMessageID string `json:"assistantMessageId"`
-				ParentToolCallID   string `json:"parentToolCallId"`
-			}
-			if err := json.Unmarshal(data, &ev); err != nil {
-				return fmt.Errorf("decode event %d: %w", seq, err)
-			}
-			if ev.ParentToolCallID != "" {
-				return nil // a sub-agent's
-			}
-			if ev.AssistantMessageID != seen.messageID {
-				seen.messageID = ev.AssistantMessageID
-				text.Reset()
-			}
-			text.WriteString(ev.Content)
-			seen.seq = seq
-			return nil
-		})
-	if errors.Is(err, eventlog.ErrDamaged) {
-		s.o.Logger.Error("a part of the event log is damaged", "session", run.SessionID, "error", err)
-		err = nil
-	}
-	if err != nil && !errors.Is(err, domain.ErrNotFound) {
-		return sight{}, fmt.Errorf("read the events of an interrupted run: %w", err)
-	}
-	seen.text = text.String()
-	return seen, nil
+	b.AddMessage(*m)
+	return m, nil
 }
 
 // resume starts the runs that were waiting, in order.
@@ -207,7 +226,7 @@ func (s *Service) resume(waiting []domain.Run) {
 	for _, run := range waiting {
 		a, err := s.acquire(run.SessionID)
 		if err != nil {
-			return
+			return // closed: they go on waiting
 		}
 		a.submit.Lock()
 		s.begin(a, run)

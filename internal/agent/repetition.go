@@ -82,15 +82,17 @@ func (t *turn) checkLoop(ctx context.Context) error {
 	}
 	b := store.NewBatch()
 	b.AddRequest(v.Request)
-	if err := t.s.o.Store.Commit(ctx, b); err != nil {
-		return fmt.Errorf("record the question: %w", err)
+	if err := t.s.o.Store.Commit(context.WithoutCancel(ctx), b); err != nil {
+		return fmt.Errorf("record the question whether to go on: %w", err)
 	}
 	d, err := t.s.o.Gate.Ask(ctx, t.subject(), call, v)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask whether to go on: %w", err)
+	case d.Outcome == domain.OutcomeAllow:
+		return nil
+	case d.Outcome == domain.OutcomeDeny:
+		return fmt.Errorf("%w: %s, and the answer to going on was no; tell it what to do differently", errLoop, said)
 	}
-	if d.Outcome != domain.OutcomeAllow {
-		return fmt.Errorf("%w: %s, and the answer to going on was no", errLoop, said)
-	}
-	return nil
+	return fmt.Errorf("%w: %s, and nobody answered whether it should go on; tell it what to do differently", errLoop, said)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mixagent/mix/internal/domain"
@@ -36,8 +37,10 @@ var (
 	ErrModel        = errors.New("unknown model")
 	ErrRule         = errors.New("unusable rule")
 
-	errCancelled   = errors.New("cancelled")
-	errInterrupted = errors.New("the server is stopping")
+	errCancelled = errors.New("cancelled")
+	// errInterrupted is also what people read of a run that a stop or a crash
+	// cut off.
+	errInterrupted = errors.New("the server was stopped while it worked on this message; what was done so far is kept: send a message to go on")
 )
 
 // Models finds the provider behind a model's name and what is known of it.
@@ -86,14 +89,20 @@ type Options struct {
 
 // Service runs the agent for all sessions of a server.
 type Service struct {
-	o      Options
-	home   string
-	base   context.Context // cancelled when runs must end
-	stop   context.CancelCauseFunc
-	wg     sync.WaitGroup // runners
-	mu     sync.Mutex
-	closed bool
-	active map[string]*session
+	o    Options
+	home string
+	base context.Context // cancelled when runs must end
+	stop context.CancelCauseFunc
+	// work counts runners, and callers that may start one: Close waits for
+	// both.
+	work sync.WaitGroup
+	busy atomic.Int64 // sessions with a runner
+
+	// mu may be taken by who holds a session's mu, not the other way round.
+	mu        sync.Mutex
+	closed    bool
+	recovered bool
+	active    map[string]*session
 	// unacknowledged runs may be asked for again by a client that never saw
 	// its 202; the value is when the run was committed.
 	unacknowledged map[string]time.Time
@@ -132,19 +141,19 @@ func New(o Options) (*Service, error) {
 
 // Close ends the service: nothing new is accepted; running work may go on
 // until grace is over or ctx ends, then it is interrupted cleanly. Queued runs
-// stay queued and go on when a server next opens the same data.
+// stay queued and go on when a server next opens the same data. When Close
+// returns nothing of the service runs any more. The error is always nil.
 func (s *Service) Close(ctx context.Context, grace time.Duration) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 
 	done := make(chan struct{})
-	go func() { s.wg.Wait(); close(done) }()
+	go func() { s.work.Wait(); close(done) }()
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-done:
-		return nil
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -154,19 +163,7 @@ func (s *Service) Close(ctx context.Context, grace time.Duration) error {
 }
 
 // Busy reports how many sessions have a run under way.
-func (s *Service) Busy() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for _, a := range s.active {
-		a.mu.Lock()
-		if a.running {
-			n++
-		}
-		a.mu.Unlock()
-	}
-	return n
-}
+func (s *Service) Busy() int { return int(s.busy.Load()) }
 
 // SessionDir is the session's own folder.
 func (s *Service) SessionDir(id string) string { return filepath.Join(s.o.SessionsDir, id) }
@@ -185,29 +182,40 @@ type session struct {
 	// submit serialises what adds to the session's work.
 	submit sync.Mutex
 
-	mu      sync.Mutex
-	running bool
-	cancel  context.CancelCauseFunc // of the run under way
-	queue   []domain.Run
-	idle    chan struct{} // closed when the runner has ended; nil where none runs
-	files   *tools.FileTracker
+	files *tools.FileTracker
+
+	mu        sync.Mutex
+	running   bool
+	cancel    context.CancelCauseFunc // of the run under way
+	queue     []domain.Run
+	withdrawn []domain.Run  // cancelled while they waited; the runner ends them
+	idle      chan struct{} // closed when the runner has ended; nil where none runs
 }
 
 // maxKept bounds the idle sessions kept in memory.
 const maxKept = 512
 
-// acquire returns the in-memory part of a session; release gives it back.
-func (s *Service) acquire(id string) (*session, error) {
+// enter keeps Close from returning until leave is called.
+func (s *Service) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, fmt.Errorf("the server is stopping: %w", domain.ErrClosed)
+		return fmt.Errorf("the server is stopping and accepts nothing new; try again when it has started again: %w", domain.ErrClosed)
 	}
-	return s.hold(id), nil
+	s.work.Add(1)
+	return nil
 }
 
-// hold is acquire for a caller that has s.mu.
-func (s *Service) hold(id string) *session {
+func (s *Service) leave() { s.work.Done() }
+
+// acquire enters and returns the in-memory part of a session; release gives it
+// back.
+func (s *Service) acquire(id string) (*session, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	a := s.active[id]
 	if a == nil {
 		a = &session{id: id, files: tools.NewFileTracker()}
@@ -215,10 +223,19 @@ func (s *Service) hold(id string) *session {
 	}
 	a.refs++
 	a.used = s.o.Now()
-	return a
+	return a, nil
+}
+
+// again acquires a session for another user of it; the caller holds one.
+func (s *Service) again(a *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.work.Add(1)
+	a.refs++
 }
 
 func (s *Service) release(a *session) {
+	defer s.leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.refs--

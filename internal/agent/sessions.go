@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,10 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (domain.Sessi
 	if err := permission.CheckPolicy(n.Policy); err != nil {
 		return domain.Session{}, fmt.Errorf("%w: %w", ErrRule, err)
 	}
+	if err := s.enter(); err != nil {
+		return domain.Session{}, err
+	}
+	defer s.leave()
 	id := domain.NewID()
 	folder := s.SessionDir(id)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -61,7 +66,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (domain.Sessi
 	}
 	dir, err := s.directory(n.Directory, folder)
 	if err != nil {
-		_ = os.Remove(folder)
+		_ = os.RemoveAll(folder)
 		return domain.Session{}, err
 	}
 	now := s.now()
@@ -84,7 +89,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (domain.Sessi
 	if n.GrantDirectory {
 		b.AddGrant(s.o.Gate.GrantDirectory(id, dir))
 	}
-	if err := s.o.Store.Commit(ctx, b); err != nil {
+	if err := s.o.Store.Commit(context.WithoutCancel(ctx), b); err != nil {
 		s.o.Log.Forget(id)
 		_ = os.RemoveAll(folder)
 		return domain.Session{}, fmt.Errorf("store the session: %w", err)
@@ -109,13 +114,13 @@ func (s *Service) directory(asked, folder string) (string, error) {
 		dir = wd
 	}
 	if !filepath.IsAbs(dir) {
-		return "", fmt.Errorf("%w: %q is not an absolute path", ErrDirectory, dir)
+		return "", fmt.Errorf("%w: %q is not an absolute path; name it from the root on", ErrDirectory, dir)
 	}
 	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w; name a directory that exists", ErrDirectory, err)
 	}
-	if _, err := os.ReadDir(resolved); err != nil {
+	if err := readable(resolved); err != nil {
 		return "", fmt.Errorf("%w: %w; name a directory that you can read", ErrDirectory, err)
 	}
 	for _, p := range s.o.Protected {
@@ -131,6 +136,19 @@ func (s *Service) directory(asked, folder string) (string, error) {
 		return filepath.EvalSymlinks(work)
 	}
 	return resolved, nil
+}
+
+// readable reports why the entries of a directory cannot be listed.
+func readable(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 // DeleteSession cancels what the session is doing, waits for it, and removes
@@ -151,7 +169,7 @@ func (s *Service) DeleteSession(ctx context.Context, id string) error {
 	}
 	b := store.NewBatch()
 	b.DeleteSession(id)
-	if err := s.o.Store.Commit(ctx, b); err != nil {
+	if err := s.o.Store.Commit(context.WithoutCancel(ctx), b); err != nil {
 		return fmt.Errorf("delete the session: %w", err)
 	}
 	s.o.Log.Append(id, domain.SessionGone{SessionID: id})

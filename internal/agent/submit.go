@@ -42,7 +42,12 @@ const repeatWindow = 60 * time.Second
 
 // Submit stores the prompt as a user message with its run and returns when
 // both are on disk. Where the session is idle the run begins at once,
-// otherwise it waits its turn.
+// otherwise it waits its turn. Once that is being stored, a ctx that ends does
+// not stop it: a run on disk always has somebody who works on it.
+//
+// Errors wrap [ErrEmptyPrompt], [ErrPromptTooBig], [ErrQueueFull],
+// [domain.ErrNotFound] for an unknown session and [domain.ErrClosed] after
+// [Service.Close].
 func (s *Service) Submit(ctx context.Context, sessionID string, p Prompt) (Accepted, error) {
 	if strings.TrimSpace(p.Text) == "" {
 		return Accepted{}, ErrEmptyPrompt
@@ -73,16 +78,16 @@ func (s *Service) Submit(ctx context.Context, sessionID string, p Prompt) (Accep
 	if busy && waiting >= s.o.QueueLimit {
 		return Accepted{}, fmt.Errorf("%w: %d messages wait; try again when one has run, or cancel", ErrQueueFull, waiting)
 	}
+	p.Text = strings.ToValidUTF8(p.Text, "\uFFFD")
 	run, err := s.accept(ctx, sess, p, busy)
 	if err != nil {
 		return Accepted{}, err
 	}
-	s.o.Log.Append(sessionID, domain.UserMessage{MessageID: run.MessageID, Content: p.Text})
 	s.begin(a, run)
 	return Accepted{RunID: run.ID, MessageID: run.MessageID, Queued: busy, EventSeq: run.EventSeq}, nil
 }
 
-// accept commits the message and its run.
+// accept commits the message with its run and its event.
 func (s *Service) accept(ctx context.Context, sess domain.Session, p Prompt, queue bool) (domain.Run, error) {
 	position, err := s.o.Log.Position(ctx, sess.ID)
 	if err != nil {
@@ -104,19 +109,28 @@ func (s *Service) accept(ctx context.Context, sess domain.Session, p Prompt, que
 		run.Effort = effortOf(p.Text)
 	}
 	msg.RunID = run.ID
+	if queue {
+		run.State, run.StartedAt = domain.RunQueued, time.Time{}
+	}
 	b := store.NewBatch()
 	if sess.SystemPrompt == "" {
 		b.SetSystemPrompt(sess.ID, s.systemPrompt(sess))
 		msg.Blocks = append([]domain.Block{s.opening(ctx, sess)}, msg.Blocks...)
 	}
-	if queue {
-		run.State, run.StartedAt = domain.RunQueued, time.Time{}
-		b.QueueMessage(msg)
-	} else {
-		b.AddMessage(msg)
+	if err := ctx.Err(); err != nil {
+		return domain.Run{}, fmt.Errorf("store the message: %w", err)
 	}
-	b.AddRun(run)
-	if err := s.o.Store.Commit(ctx, b); err != nil {
+	err = s.commit(sess.ID, func(last int64) *store.Batch {
+		msg.EventSeq = max(msg.EventSeq, last)
+		if queue {
+			b.QueueMessage(msg)
+		} else {
+			b.AddMessage(msg)
+		}
+		b.AddRun(run)
+		return b
+	}, domain.UserMessage{MessageID: msg.ID, Content: p.Text})
+	if err != nil {
 		return domain.Run{}, fmt.Errorf("store the message: %w", err)
 	}
 	return run, nil

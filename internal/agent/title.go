@@ -14,9 +14,9 @@ const titleRunes = 50
 // line, cut to 50 runes.
 func titleOf(prompt string) string {
 	if len(prompt) > 4096 {
-		prompt = prompt[:4096]
+		prompt = strings.ToValidUTF8(prompt[:4096], "")
 	}
-	title := strings.Join(strings.Fields(domain.SanitizeLine(prompt)), " ")
+	title := strings.Join(strings.Fields(domain.Sanitize(prompt)), " ")
 	if utf8.RuneCountInString(title) <= titleRunes {
 		return title
 	}

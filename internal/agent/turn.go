@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/permission"
@@ -11,6 +13,9 @@ import (
 	"github.com/mixagent/mix/internal/store"
 	"github.com/mixagent/mix/internal/tools"
 )
+
+// errSettings ends a run whose project's settings cannot be used.
+var errSettings = errors.New("the settings of the project cannot be used")
 
 // turn is the work on one run: its session, the history as the model sees it,
 // and the message being built.
@@ -26,33 +31,45 @@ type turn struct {
 	tools    []provider.Tool
 	history  []domain.Message
 
+	placed  bool // the user message has its place in the conversation
 	steps   int
 	pending *domain.Message // streamed, not yet on disk
 	last    *domain.Message // on disk
-	title   string          // set by the commit of the first answer
 	repeats repetition
+
+	mu   sync.Mutex
+	open map[string]bool // calls of last whose end is not on disk, by ID
 }
 
-// prepare loads what the run needs. A run that waited gets its place in the
-// conversation first.
-func (t *turn) prepare(ctx context.Context) error {
-	s := t.s
-	if t.run.State == domain.RunQueued {
-		position, err := s.o.Log.Position(ctx, t.a.id)
-		if err != nil {
-			return fmt.Errorf("read the position of the event log: %w", err)
-		}
-		// What is behind this number is this run's, up to its end: recovery
-		// finds an unfinished answer there.
-		t.run.EventSeq = position
-		t.run.State, t.run.StartedAt = domain.RunRunning, s.now()
-		b := store.NewBatch()
-		b.PlaceMessage(t.run.MessageID)
-		b.UpdateRun(t.run)
-		if err := s.o.Store.Commit(ctx, b); err != nil {
-			return fmt.Errorf("start the run: %w", err)
-		}
+// place gives the message of a run that waited its place in the conversation.
+func (t *turn) place(ctx context.Context) error {
+	if t.run.State != domain.RunQueued {
+		t.placed = true
+		return nil
 	}
+	s := t.s
+	ctx = context.WithoutCancel(ctx) // a cancelled run's message has its place as well
+	position, err := s.o.Log.Position(ctx, t.a.id)
+	if err != nil {
+		return fmt.Errorf("read the position of the event log: %w", err)
+	}
+	// What is behind this number is this run's, up to its end: recovery finds
+	// an unfinished answer there.
+	t.run.EventSeq = position
+	t.run.State, t.run.StartedAt = domain.RunRunning, s.now()
+	b := store.NewBatch()
+	b.PlaceMessage(t.run.MessageID)
+	b.UpdateRun(t.run)
+	if err := s.o.Store.Commit(ctx, b); err != nil {
+		return fmt.Errorf("start the run: %w", err)
+	}
+	t.placed = true
+	return nil
+}
+
+// load reads what the run needs.
+func (t *turn) load(ctx context.Context) error {
+	s := t.s
 	s.o.Log.Append(t.a.id, domain.RunChanged{RunID: t.run.ID, MessageID: t.run.MessageID, State: domain.RunRunning})
 	var err error
 	if t.sess, err = s.o.Store.Session(ctx, t.a.id); err != nil {
@@ -62,7 +79,7 @@ func (t *turn) prepare(ctx context.Context) error {
 		t.sess.Policy.Mode = domain.ModePlan
 	}
 	if t.rules, err = s.o.ProjectRules(t.sess.Directory, t.sess.Policy.Trust); err != nil {
-		return fmt.Errorf("the project's settings: %w", err)
+		return fmt.Errorf("%w: %w; mend them, or start a session in another directory", errSettings, err)
 	}
 	if t.provider, t.model, err = s.o.Models.Resolve(t.sess.Model); err != nil {
 		return err
@@ -70,51 +87,64 @@ func (t *turn) prepare(ctx context.Context) error {
 	if t.history, err = s.o.Store.History(ctx, t.a.id); err != nil {
 		return fmt.Errorf("load the conversation: %w", err)
 	}
+	for i := range t.history {
+		lean(&t.history[i])
+	}
 	t.tools = s.toolList(t.sess.Policy.Mode)
 	return nil
 }
 
+// lean drops from a message that is on disk what no model is sent.
+func lean(m *domain.Message) {
+	for i := range m.Calls {
+		m.Calls[i].Result = nil
+	}
+}
+
 // loop asks the model and runs its tools until it ends its turn.
 func (t *turn) loop(ctx context.Context) outcome {
-	limit := t.limit()
 	for {
+		if reason := t.cap(); reason != "" {
+			return outcome{state: domain.RunDone, reason: reason}
+		}
 		t.steps++
 		if err := t.ask(ctx); err != nil {
-			return t.s.failed(ctx, err)
+			return failed(ctx, err)
 		}
-		if !hasCalls(t.pending) {
+		if len(t.pending.Calls) == 0 {
 			return endOf(t.pending.FinishReason)
 		}
 		if err := t.runTools(ctx); err != nil {
-			return t.s.failed(ctx, err)
+			return failed(ctx, err)
 		}
 		if ctx.Err() != nil {
-			return t.s.failed(ctx, ctx.Err())
+			return failed(ctx, ctx.Err())
 		}
-		switch {
-		case t.steps >= limit:
-			return outcome{state: domain.RunDone, reason: "max_steps"}
-		case t.overBudget():
-			return outcome{state: domain.RunDone, reason: "max_cost"}
+		if t.cap() != "" {
+			continue // nobody is asked about what ends anyway
 		}
 		if err := t.checkLoop(ctx); err != nil {
-			return t.s.failed(ctx, err)
+			return failed(ctx, err)
 		}
 	}
 }
 
-// limit is the number of model calls this run may make.
-func (t *turn) limit() int {
-	for _, n := range []int{t.run.MaxSteps, t.sess.Policy.MaxSteps} {
+// cap says which bound keeps the run from calling the model once more, "" where
+// none does.
+func (t *turn) cap() string {
+	limit := t.s.o.MaxSteps
+	for _, n := range []int{t.sess.Policy.MaxSteps, t.run.MaxSteps} {
 		if n > 0 {
-			return n
+			limit = n
 		}
 	}
-	return t.s.o.MaxSteps
-}
-
-func (t *turn) overBudget() bool {
-	return t.sess.Policy.MaxCostUSD > 0 && t.sess.CostUSD >= t.sess.Policy.MaxCostUSD
+	switch most := t.sess.Policy.MaxCostUSD; {
+	case t.steps >= limit:
+		return "max_steps"
+	case most > 0 && t.sess.CostUSD >= most:
+		return "max_cost"
+	}
+	return ""
 }
 
 // endOf is the outcome of an answer without tool calls.
@@ -136,30 +166,31 @@ func (t *turn) ask(ctx context.Context) error {
 	}
 	in := newIntake(t.s, t.a.id, t.run.ID, t.sess.Model, t.provider.Name())
 	t.pending = in.msg
+	defer func() { // also after an error or a panic
+		in.settle()
+		t.account(in.msg)
+	}()
 	for d, err := range t.provider.Stream(ctx, req) {
 		if err != nil {
-			in.settle()
 			return err
 		}
 		in.take(d)
 	}
-	in.settle()
 	if in.msg.FinishReason == "" {
 		return errors.New("the model's answer ended without saying why; send the message again")
 	}
-	if len(in.msg.Blocks) == 0 {
-		in.msg.Blocks = []domain.Block{{Type: domain.BlockText, Text: "(The model gave an empty answer.)"}}
-	}
-	in.msg.CostUSD, in.msg.CostUnknown = t.cost(in.msg.Usage)
-	t.sess.Usage = t.sess.Usage.Add(in.msg.Usage)
-	t.sess.CostUSD += in.msg.CostUSD
-	t.sess.CostUnknown = t.sess.CostUnknown || in.msg.CostUnknown
+	in.complete()
 	return nil
 }
 
-func (t *turn) cost(u domain.Usage) (usd float64, unknown bool) {
-	usd, known := t.s.o.Models.Cost(t.sess.Model, u)
-	return usd, !known
+// account adds what an answer cost to the session. What an answer that broke
+// off cost is more than the vendor had reported, so that is unknown.
+func (t *turn) account(m *domain.Message) {
+	usd, known := t.s.o.Models.Cost(t.sess.Model, m.Usage)
+	m.CostUSD, m.CostUnknown = usd, !known || m.FinishReason == ""
+	t.sess.Usage = t.sess.Usage.Add(m.Usage)
+	t.sess.CostUSD += m.CostUSD
+	t.sess.CostUnknown = t.sess.CostUnknown || m.CostUnknown
 }
 
 // announceRetry tells people that a call is tried again. Short waits are not
@@ -175,28 +206,20 @@ func (t *turn) announceRetry(r provider.Retry) {
 	})
 }
 
-// addMessage puts the finished message into a batch and notes what follows
-// from the first answer of a session: its title.
-func (t *turn) addMessage(b *store.Batch, m *domain.Message) {
+// addMessage puts the finished message into a batch, and with the first answer
+// of a session that has no title one, which it returns.
+func (t *turn) addMessage(b *store.Batch, m *domain.Message) (title string) {
 	if position, err := t.s.o.Log.Position(context.Background(), t.a.id); err == nil {
 		m.EventSeq = position
 	}
 	b.AddMessage(*m)
-	if !t.sess.TitleGiven && t.sess.Title == "" {
-		if title := titleOf(t.firstPrompt()); title != "" {
-			b.SetTitle(t.a.id, title, false)
-			t.title = title
-		}
+	if t.sess.TitleGiven || t.sess.Title != "" {
+		return ""
 	}
-}
-
-// announceTitle tells subscribers of a title that was just stored.
-func (t *turn) announceTitle() {
-	if t.title == "" || t.sess.Title != "" {
-		return
+	if title = titleOf(t.firstPrompt()); title != "" {
+		b.SetTitle(t.a.id, title, false)
 	}
-	t.sess.Title = t.title
-	t.s.o.Log.Append(t.a.id, domain.TitleChanged{Title: t.title})
+	return title
 }
 
 func (t *turn) firstPrompt() string {
@@ -240,7 +263,10 @@ func (t *turn) runTools(ctx context.Context) error {
 		}
 		return err
 	}
-	t.history = append(t.history, *m)
+	kept := *m
+	kept.Calls = slices.Clone(m.Calls)
+	lean(&kept)
+	t.history = append(t.history, kept)
 	return err
 }
 
@@ -252,5 +278,3 @@ func (t *turn) subject() permission.Subject {
 		ParentToolCallID: t.sess.ParentToolCallID,
 	}
 }
-
-func hasCalls(m *domain.Message) bool { return len(m.Calls) > 0 }
