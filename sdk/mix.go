@@ -55,6 +55,12 @@ type APIError struct {
 	// validation_error; "" where the answer was none of the server's.
 	Type    string
 	Message string
+	// Reason is a finer word than Type, where the server has one: queue_full,
+	// prompt_too_large, already_answered, stopping (try again: the server, or
+	// the next one, will be there soon) and others.
+	Reason string
+	// Field names the field of the request that is wrong.
+	Field string
 }
 
 // Error returns the server's sentence.
@@ -74,22 +80,35 @@ func IsNotFound(err error) bool {
 // maxError bounds what is read of an answer that is an error.
 const maxError = 64 << 10
 
-// do sends a request and decodes the answer into out, where out is not nil.
-func (m *Mix) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+// ask sends a request and decodes the answer.
+func ask[T any](ctx context.Context, m *Mix, method, path string, query url.Values, in any) (T, error) {
+	var out T
 	resp, err := m.send(ctx, method, path, query, in, nil)
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, fmt.Errorf("decode the answer to %s %s: %w", method, path, err)
+	}
+	drain(resp.Body)
+	return out, nil
+}
+
+// do sends a request whose answer says nothing but that it succeeded.
+func (m *Mix) do(ctx context.Context, method, path string, in any) error {
+	resp, err := m.send(ctx, method, path, nil, in, nil)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if out == nil || resp.StatusCode == http.StatusNoContent {
-		_, err := io.Copy(io.Discard, resp.Body)
-		return err
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("decode the answer to %s %s: %w", method, path, err)
-	}
+	drain(resp.Body)
 	return nil
 }
+
+// drain reads what is left of an answer: a connection whose body was read to
+// its end can be used again.
+func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, maxError) }
 
 // send sends a request and returns the answer to a success; the caller closes
 // its body.
@@ -141,11 +160,14 @@ func readError(resp *http.Response) error {
 		Error struct {
 			Message string `json:"message"`
 			Type    string `json:"type"`
+			Reason  string `json:"reason"`
+			Field   string `json:"field"`
 		} `json:"error"`
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	if err == nil && json.Unmarshal(data, &body) == nil {
 		e.Message, e.Type = body.Error.Message, body.Error.Type
+		e.Reason, e.Field = body.Error.Reason, body.Error.Field
 	}
 	return e
 }

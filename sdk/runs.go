@@ -51,13 +51,16 @@ func (m *Mix) Submit(ctx context.Context, session string, p Prompt) (*Submitted,
 type Sent struct {
 	RunID     string `json:"runId"`
 	MessageID string `json:"messageId"`
-	Queued    bool   `json:"queued"`
+	// Queued: the session works on another prompt; this one waits its turn.
+	Queued bool `json:"queued"`
+	// LastEventID is the number of the session's last event before the prompt:
+	// who asks for events after it ([EventOptions]) sees the whole run.
+	LastEventID int64 `json:"eventSeq"`
 }
 
 // Send sends a prompt and returns at once; its events come on [Mix.Events].
 func (m *Mix) Send(ctx context.Context, session string, p Prompt) (Sent, error) {
-	var s Sent
-	return s, m.do(ctx, http.MethodPost, sessionPath(session, "/messages"), nil, p, &s)
+	return ask[Sent](ctx, m, http.MethodPost, sessionPath(session, "/messages"), nil, p)
 }
 
 // EventOptions say where a stream begins.
@@ -91,7 +94,7 @@ func approver(yes bool) url.Values {
 
 // Cancel stops what the session is doing and returns when it has stopped.
 func (m *Mix) Cancel(ctx context.Context, session string) error {
-	return m.do(ctx, http.MethodPost, sessionPath(session, "/cancel"), nil, nil, nil)
+	return m.do(ctx, http.MethodPost, sessionPath(session, "/cancel"), nil)
 }
 
 // Answer is what a person says to a request. All fields may be empty.
@@ -104,12 +107,12 @@ type Answer struct {
 
 // Grant allows a request.
 func (m *Mix) Grant(ctx context.Context, request string, a Answer) error {
-	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/grant", nil, a, nil)
+	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/grant", a)
 }
 
 // Deny refuses a request.
 func (m *Mix) Deny(ctx context.Context, request string, a Answer) error {
-	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/deny", nil, a, nil)
+	return m.do(ctx, http.MethodPost, "/api/permissions/"+url.PathEscape(request)+"/deny", a)
 }
 
 // AuditRow is a request to the gate and what was decided.
@@ -150,8 +153,7 @@ func (m *Mix) Audit(ctx context.Context, session string, limit int) ([]AuditRow,
 	if limit > 0 {
 		q.Set("limit", strconv.Itoa(limit))
 	}
-	var out []AuditRow
-	return out, m.do(ctx, http.MethodGet, "/api/audit", q, nil, &out)
+	return ask[[]AuditRow](ctx, m, http.MethodGet, "/api/audit", q, nil)
 }
 
 // Explanation says what the gate thinks of a call.
@@ -177,19 +179,17 @@ type Step struct {
 // Explain asks what the gate would say of a call like "Bash(git status)" in a
 // session. Nothing is run.
 func (m *Mix) Explain(ctx context.Context, session, call string) (Explanation, error) {
-	var e Explanation
-	return e, m.do(ctx, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call}, &e)
+	return ask[Explanation](ctx, m, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call})
 }
 
 // ExplainFor is Explain for a session that does not exist: one that the spec
 // would make.
 func (m *Mix) ExplainFor(ctx context.Context, spec SessionSpec, call string) (Explanation, error) {
-	var e Explanation
 	in := struct {
 		Call    string      `json:"call"`
 		Session SessionSpec `json:"session"`
 	}{call, spec}
-	return e, m.do(ctx, http.MethodPost, "/api/permissions/explain", nil, in, &e)
+	return ask[Explanation](ctx, m, http.MethodPost, "/api/permissions/explain", nil, in)
 }
 
 // Health is what a server says of itself to anybody.
@@ -201,6 +201,5 @@ type Health struct {
 
 // Health asks whether the server is there.
 func (m *Mix) Health(ctx context.Context) (Health, error) {
-	var h Health
-	return h, m.do(ctx, http.MethodGet, "/health", nil, nil, &h)
+	return ask[Health](ctx, m, http.MethodGet, "/health", nil, nil)
 }

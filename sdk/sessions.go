@@ -49,35 +49,43 @@ type Session struct {
 	ToolCallCount         int64     `json:"toolCallCount"`
 	PromptTokens          int64     `json:"promptTokens"`
 	CompletionTokens      int64     `json:"completionTokens"`
-	Cost                  float64   `json:"cost"`
-	CostUnknown           bool      `json:"costUnknown"`
+	// Cost is in US dollars; with CostUnknown it is a lower bound.
+	Cost        float64 `json:"cost"`
+	CostUnknown bool    `json:"costUnknown"`
 }
 
 // Message is a message of a session, with the calls it made.
 type Message struct {
-	ID                string     `json:"id"`
-	SessionID         string     `json:"sessionId"`
-	Seq               int64      `json:"sequence"`
-	Role              string     `json:"role"`
-	UserInput         string     `json:"userInput"`
-	AssistantResponse string     `json:"assistantResponse"`
-	Reasoning         string     `json:"reasoning"`
-	ReasoningDuration int64      `json:"reasoningDuration"` // milliseconds
-	Model             string     `json:"model"`
-	FinishReason      string     `json:"finishReason"`
-	InputTokens       int64      `json:"inputTokens"`
-	OutputTokens      int64      `json:"outputTokens"`
-	Cost              float64    `json:"cost"`
-	ToolCalls         []ToolCall `json:"toolCalls"`
-	CreatedAt         time.Time  `json:"createdAt"`
+	ID        string `json:"id"`
+	SessionID string `json:"sessionId"`
+	// Seq orders the messages of a session, from 1; 0 while the message waits
+	// for its turn.
+	Seq  int64  `json:"sequence"`
+	Role string `json:"role"` // user or assistant
+	// UserInput is the text of every message; AssistantResponse is the same
+	// text, for messages of the assistant only.
+	UserInput         string `json:"userInput"`
+	AssistantResponse string `json:"assistantResponse"`
+	Reasoning         string `json:"reasoning"`
+	ReasoningDuration int64  `json:"reasoningDuration"` // milliseconds
+	Model             string `json:"model"`
+	FinishReason      string `json:"finishReason"`
+	InputTokens       int64  `json:"inputTokens"`
+	OutputTokens      int64  `json:"outputTokens"`
+	// Cost is in US dollars; nil where the model's price is not known.
+	Cost      *float64   `json:"cost"`
+	ToolCalls []ToolCall `json:"toolCalls"`
+	CreatedAt time.Time  `json:"createdAt"`
 }
 
 // ToolCall is a call that a message made.
 type ToolCall struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Input    string `json:"input"`  // JSON text
-	Result   string `json:"result"` // JSON text
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Input  string `json:"input"`  // JSON text
+	Result string `json:"result"` // JSON text
+	// State is proposed, asked, allowed, denied, started, finished, failed or
+	// interrupted; Finished says that it is one of those that end a call.
 	State    string `json:"state"`
 	Finished bool   `json:"finished"`
 	IsError  bool   `json:"isError"`
@@ -85,8 +93,7 @@ type ToolCall struct {
 
 // CreateSession creates a session.
 func (m *Mix) CreateSession(ctx context.Context, spec SessionSpec) (Session, error) {
-	var s Session
-	return s, m.do(ctx, http.MethodPost, "/api/sessions", nil, spec, &s)
+	return ask[Session](ctx, m, http.MethodPost, "/api/sessions", nil, spec)
 }
 
 // SessionFilter narrows a list of sessions.
@@ -104,25 +111,23 @@ func (m *Mix) Sessions(ctx context.Context, f SessionFilter) ([]Session, error) 
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}
-	var out []Session
-	return out, m.do(ctx, http.MethodGet, "/api/sessions", q, nil, &out)
+	return ask[[]Session](ctx, m, http.MethodGet, "/api/sessions", q, nil)
 }
 
 // Session returns one session.
 func (m *Mix) Session(ctx context.Context, id string) (Session, error) {
-	var s Session
-	return s, m.do(ctx, http.MethodGet, sessionPath(id, ""), nil, nil, &s)
+	return ask[Session](ctx, m, http.MethodGet, sessionPath(id, ""), nil, nil)
 }
 
 // DeleteSession deletes a session with its messages and files.
 func (m *Mix) DeleteSession(ctx context.Context, id string) error {
-	return m.do(ctx, http.MethodDelete, sessionPath(id, ""), nil, nil, nil)
+	return m.do(ctx, http.MethodDelete, sessionPath(id, ""), nil)
 }
 
 // Page selects messages.
 type Page struct {
-	Limit     int   // 0: all
-	BeforeSeq int64 // 0: the last ones
+	Limit     int   // up to 1000; 0: all
+	BeforeSeq int64 // only messages before the one with this Seq; 0: the last ones
 }
 
 // Messages returns messages of a session in order.
@@ -134,8 +139,7 @@ func (m *Mix) Messages(ctx context.Context, id string, p Page) ([]Message, error
 	if p.BeforeSeq > 0 {
 		q.Set("before", strconv.FormatInt(p.BeforeSeq, 10))
 	}
-	var out []Message
-	return out, m.do(ctx, http.MethodGet, sessionPath(id, "/messages"), q, nil, &out)
+	return ask[[]Message](ctx, m, http.MethodGet, sessionPath(id, "/messages"), q, nil)
 }
 
 // Export returns a whole session as the server's JSON.

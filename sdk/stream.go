@@ -1,18 +1,14 @@
 package mix
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"strconv"
+	"sync/atomic"
 )
-
-// maxEvent bounds one event; the server keeps them under 64 KiB.
-const maxEvent = 1 << 20
 
 // Event is one event of a session.
 type Event struct {
@@ -23,18 +19,20 @@ type Event struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// EventStream yields the events of one connection.
+// EventStream yields the events of one connection. It belongs to one
+// goroutine; only Close may be called from others.
 type EventStream struct {
 	body   io.ReadCloser
-	lines  *bufio.Reader
+	lines  *lineReader
 	event  Event
 	lastID int64
 	err    error
 	done   bool
+	closed atomic.Bool
 }
 
 func newEventStream(body io.ReadCloser) *EventStream {
-	return &EventStream{body: body, lines: bufio.NewReaderSize(body, 16<<10)}
+	return &EventStream{body: body, lines: newLineReader(body)}
 }
 
 // Next waits for the next event and reports whether there is one. After false,
@@ -46,28 +44,35 @@ func (s *EventStream) Next() bool {
 	s.event, s.err = s.read()
 	if s.err != nil {
 		s.done = true
-		if errors.Is(s.err, io.EOF) {
+		if errors.Is(s.err, io.EOF) || s.closed.Load() {
 			s.err = nil
 		}
 		return false
 	}
-	s.lastID = s.event.ID
 	return true
 }
 
 // Event returns the event that Next found.
 func (s *EventStream) Event() Event { return s.event }
 
-// LastID is the number to reconnect with: [EventOptions.LastEventID].
+// LastID is the number to reconnect with: [EventOptions.LastEventID]. It is 0
+// before the first event.
 func (s *EventStream) LastID() int64 { return s.lastID }
 
-// Err returns what ended the stream; nil where the server closed it.
+// Err returns what ended the stream: nil where the server closed it or Close
+// was called, the context's error where that ended, otherwise what is wrong
+// with the connection.
 func (s *EventStream) Err() error { return s.err }
 
-// Close ends the stream.
-func (s *EventStream) Close() error { return s.body.Close() }
+// Close ends the stream and frees its connection. A Next that waits returns
+// false.
+func (s *EventStream) Close() error {
+	s.closed.Store(true)
+	return s.body.Close()
+}
 
-// All yields the events until the stream ends; an error is yielded last.
+// All yields the events until the stream ends; an error is yielded last. It
+// does not close the stream.
 func (s *EventStream) All() iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for s.Next() {
@@ -81,57 +86,63 @@ func (s *EventStream) All() iter.Seq2[Event, error] {
 	}
 }
 
-// read reads lines up to the blank one that ends an event.
+// read reads lines up to the blank one that ends an event, as the HTML
+// standard says ("Interpreting an event stream"): an event without data is
+// none, a number holds until the next one, comments and unknown fields are
+// skipped, and what is not finished when the stream ends is dropped.
 func (s *EventStream) read() (Event, error) {
 	var ev Event
 	var data []byte
+	found := false
 	size := 0
 	for {
-		line, err := s.line()
+		line, err := s.lines.next()
 		if err != nil {
 			return Event{}, err
 		}
-		if size += len(line); size > maxEvent {
-			return Event{}, fmt.Errorf("an event is larger than %d bytes", maxEvent)
-		}
 		if len(line) == 0 {
-			if ev.Type == "" && data == nil {
-				continue
+			if found {
+				ev.ID, ev.Data = s.lastID, data
+				if ev.Type == "" {
+					ev.Type = "message"
+				}
+				return ev, nil
 			}
-			ev.Data = data
-			return ev, nil
+			ev, size = Event{}, 0
+			continue
+		}
+		if size += len(line); size > maxEvent {
+			return Event{}, errEventTooLarge
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
 		switch string(name) {
 		case "id":
-			if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-				ev.ID = n
+			if n, ok := number(value); ok {
+				s.lastID = n
 			}
 		case "event":
 			ev.Type = string(value)
 		case "data":
-			if data != nil {
+			if found {
 				data = append(data, '\n')
 			}
 			data = append(data, value...)
+			found = true
 		}
 	}
 }
 
-// line reads one line without its end. It is valid until the next call.
-func (s *EventStream) line() ([]byte, error) {
-	line, err := s.lines.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		long := append([]byte(nil), line...)
-		for errors.Is(err, bufio.ErrBufferFull) && len(long) <= maxEvent {
-			line, err = s.lines.ReadSlice('\n')
-			long = append(long, line...)
+// number reads the number of an event; an empty one takes the last one back.
+func number(value []byte) (int64, bool) {
+	if len(value) == 0 {
+		return 0, true
+	}
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return 0, false
 		}
-		line = long
 	}
-	if err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(line, "\r\n"), nil
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return n, err == nil
 }
