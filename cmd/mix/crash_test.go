@@ -1,12 +1,14 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +77,9 @@ func newCrasher(t *testing.T, rnd *rand.Rand) *crasher {
 // answer is the model: text, then a command with an effect, again, then text.
 // Each call leaves a mark of its own, so that a call that runs twice shows.
 func (c *crasher) answer(conv conversation) reply {
+	if line, ok := strings.CutPrefix(conv.Prompt, "run: "); ok && len(conv.Results) == 0 {
+		return reply{Calls: []call{{"Bash", fmt.Sprintf(`{"command":%q}`, line)}}}
+	}
 	pieces := make([]string, 15)
 	for i := range pieces {
 		pieces[i] = fmt.Sprintf("word%d-%d ", conv.Number, i)
@@ -132,6 +137,47 @@ func (c *crasher) round(k int) {
 	c.seen.forgetTextSince(killed.Add(-textSlack))
 	c.start()
 	c.check()
+	if k%4 == 0 {
+		c.cancel(k)
+	}
+}
+
+// cancel shows that the restarted server goes on without any client, and that
+// cancelling reaches the command of a run and ends it.
+func (c *crasher) cancel(k int) {
+	c.t.Helper()
+	ctx, stop := context.WithTimeout(c.t.Context(), 30*time.Second)
+	defer stop()
+	mark := fmt.Sprintf("sleep 600.%d%d", os.Getpid(), c.rnd.IntN(1<<30))
+	sent, err := c.server.client.Send(ctx, c.session, mix.Prompt{Text: "run: " + mark})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.sent = append(c.sent, sentPrompt{"run: " + mark, sent.MessageID, sent.RunID})
+	for !running(mark) {
+		if ctx.Err() != nil {
+			c.t.Fatalf("round %d: nobody ran the command\n%s", k, c.server.log.String())
+		}
+		runtime.Gosched()
+	}
+	if err := c.server.client.Cancel(ctx, c.session); err != nil {
+		c.t.Errorf("round %d: cancel: %v", k, err)
+	}
+	if running(mark) {
+		c.t.Errorf("round %d: the command outlives its cancelled run", k)
+	}
+}
+
+// running reports whether a process has the command line.
+func running(line string) bool {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		data, _ := os.ReadFile(f)
+		if string(bytes.ReplaceAll(bytes.TrimRight(data, "\x00"), []byte{0}, []byte(" "))) == line {
+			return true
+		}
+	}
+	return false
 }
 
 // instant is when to kill.
