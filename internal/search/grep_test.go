@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf16"
 
@@ -329,6 +330,37 @@ func TestGrepCancel(t *testing.T) {
 	}
 	if _, err := search.Glob(ctx, search.GlobOptions{Tree: tree(dir), Pattern: "**"}); !errors.Is(err, stop) {
 		t.Errorf("Glob: error %v", err)
+	}
+}
+
+// countdown is a context that ends when it was asked so many times.
+type countdown struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *countdown) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestGrepCancelWithinLine: an expression that takes microseconds for each
+// character is stopped in the middle of a line.
+func TestGrepCancelWithinLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "f.txt"), strings.Repeat("abcdefghij", 5000))
+	for _, multiline := range []bool{false, true} {
+		ctx := &countdown{Context: context.Background()}
+		ctx.left.Store(20)
+		_, err := search.Grep(ctx, search.GrepOptions{
+			Tree: tree(dir), Pattern: `(.{0,200}[a-f]){3}.{0,200}[0-9]`, Multiline: multiline,
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("multiline %v: error %v", multiline, err)
+		}
 	}
 }
 

@@ -1,12 +1,15 @@
 package search
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/wasilibs/go-re2"
 )
@@ -41,7 +44,7 @@ func (e *PatternError) Error() string {
 // before the line break is not part of a line.
 type pattern struct {
 	line      *regexp.Regexp // judges one line, or, in multiline mode, a whole file
-	region    *re2.Regexp    // finds candidate lines in a buffer; nil where RE2 refused
+	region    *re2.Regexp    // finds candidate lines in a buffer; nil where RE2 is not needed or no help
 	later     *pattern       // of multiline mode: for text that is not the beginning; nil: the same
 	literals  []literal      // one of them is in every match; nil: unknown
 	exact     bool           // the literals are all that matches
@@ -97,9 +100,10 @@ func compileTree(tree *syntax.Regexp, multiline bool) (*pattern, error) {
 		return nil, err
 	}
 	switch {
+	case !multiline && p.exact, !automatonFits(tree):
 	case multiline:
 		p.region = compileRE2(tree.String())
-	case !p.exact:
+	default:
 		p.region = compileRE2(wholeLine(allowCR(tree)).String())
 	}
 	return p, nil
@@ -136,15 +140,43 @@ func matchesEmpty(re *syntax.Regexp) bool {
 	return true
 }
 
-// findAll returns up to n matches in data[pos:], where pos begins a line.
-func (p *pattern) findAll(data []byte, pos, n int) [][]int {
+// findAll returns up to n matches in data[pos:], where pos begins a line; one
+// where RE2 cannot be used.
+func (p *pattern) findAll(ctx context.Context, data []byte, pos, n int) [][]int {
 	if pos > 0 && p.later != nil {
 		p = p.later
 	}
-	if p.region == nil {
-		return p.line.FindAllIndex(data[pos:], n)
+	if p.region != nil {
+		return p.region.FindAllIndex(data[pos:], n)
 	}
-	return p.region.FindAllIndex(data[pos:], n)
+	if m := p.findSlowly(ctx, data[pos:]); m != nil {
+		return [][]int{m}
+	}
+	return nil
+}
+
+// findSlowly is one search of the standard library that the end of ctx stops,
+// for long texts and expressions that take microseconds per character.
+func (p *pattern) findSlowly(ctx context.Context, data []byte) []int {
+	return p.line.FindReaderIndex(&runes{ctx: ctx, data: data})
+}
+
+// runes reads runes until the context ends.
+type runes struct {
+	ctx  context.Context
+	data []byte
+	pos  int
+	read int
+}
+
+// ReadRune implements [io.RuneReader].
+func (r *runes) ReadRune() (rune, int, error) {
+	if r.read++; r.pos == len(r.data) || r.read%1024 == 0 && r.ctx.Err() != nil {
+		return 0, 0, io.EOF
+	}
+	c, n := utf8.DecodeRune(r.data[r.pos:])
+	r.pos += n
+	return c, n, nil
 }
 
 // compileRE2 returns nil where RE2 cannot be used: it refuses the expression,

@@ -103,7 +103,7 @@ func drawPattern(t *rapid.T) string {
 		"foo", "bar", "Error", "a", "k", "sk", "K", "x1", "=", "\\(", "é", "[a-c]", "[^a]", "\\w", "\\d", "\\s", "\\S", ".", "[kK]", "[Ff]oo",
 		"^", "$", "\\b", "\\B", "(foo|bar)", "(?:foo|barn|ba)", "(a|)", "(?i:foo)", "[[:upper:]]", "foobar|barfoo", "\\x{17F}", "func",
 	})
-	suffix := rapid.SampledFrom([]string{"", "", "", "", "*", "+", "?", "{2}", "{1,3}", "*?"})
+	suffix := rapid.SampledFrom([]string{"", "", "", "", "*", "+", "?", "{2}", "{1,3}", "*?", "{0,60}"})
 	var b strings.Builder
 	for range rapid.IntRange(1, 5).Draw(t, "parts") {
 		a := atom.Draw(t, "atom")

@@ -38,7 +38,8 @@ var (
 // to one goroutine at a time.
 type scanner struct {
 	p     *pattern
-	find  *finder // nil without literals
+	ctx   context.Context // of the file that is being searched
+	find  *finder         // nil without literals
 	buf   []byte
 	whole []byte // multiline and UTF-16 files
 	out   lineSink
@@ -58,6 +59,7 @@ func newScanner(p *pattern) *scanner {
 // file searches f and leaves the outcome in s.out. errBinary with matches
 // means that the search stopped at a NUL.
 func (s *scanner) file(ctx context.Context, f file) error {
+	s.ctx = ctx
 	n, eof, err := fill(f, s.buf[:bufferSize], 0, f.size)
 	if err != nil {
 		return err
@@ -265,10 +267,17 @@ func (s *scanner) byLine(data []byte) {
 // judge runs the expression on one line. Where in the line it matched is only
 // worth knowing when the line will be cut.
 func (s *scanner) judge(line []byte, at *int) bool {
+	if s.p.region == nil && s.ctx.Err() != nil {
+		return false // each line can take long
+	}
 	if len(line) <= s.out.maxLine {
 		return s.p.line.Match(line)
 	}
-	loc := s.p.line.FindIndex(line)
+	find := s.p.line.FindIndex
+	if s.p.region == nil {
+		find = func(line []byte) []int { return s.p.findSlowly(s.ctx, line) }
+	}
+	loc := find(line)
 	if loc == nil {
 		return false
 	}
@@ -353,7 +362,7 @@ func (s *scanner) spans(ctx context.Context, data []byte) error {
 		}
 	}
 	batch := 8
-	if s.out.first {
+	if s.out.first || s.p.region == nil {
 		batch = 1
 	}
 	for pos := 0; pos < len(data); {
@@ -361,7 +370,7 @@ func (s *scanner) spans(ctx context.Context, data []byte) error {
 			return context.Cause(ctx)
 		}
 		began := time.Now()
-		found := s.p.findAll(data, pos, batch)
+		found := s.p.findAll(ctx, data, pos, batch)
 		next, crossed := s.report(data, pos, found)
 		if s.out.done() || len(found) < batch && !crossed {
 			return nil
@@ -372,6 +381,7 @@ func (s *scanner) spans(ctx context.Context, data []byte) error {
 		}
 		pos = next
 		switch took := time.Since(began); {
+		case s.p.region == nil: // finds one at a time
 		case took < 4*time.Millisecond:
 			batch = min(batch*4, maxSpans)
 		case took > 16*time.Millisecond:
