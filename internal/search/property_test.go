@@ -131,7 +131,7 @@ func drawLines(t *rapid.T, most int) []string {
 // drawContent makes a few lines or, now and then, more than one buffer of them.
 func drawContent(t *rapid.T) string {
 	lines := drawLines(t, 12)
-	if rapid.IntRange(0, 5).Draw(t, "long") == 0 && len(lines) > 0 {
+	if rapid.IntRange(0, 11).Draw(t, "long") == 0 && len(lines) > 0 {
 		filler := strings.Repeat("-", rapid.IntRange(1, 100).Draw(t, "filler"))
 		gap := slices.Repeat([]string{filler}, rapid.IntRange(250_000, 300_000).Draw(t, "bytes")/(len(filler)+1))
 		lines = slices.Concat(lines, gap, lines, gap, lines)
