@@ -77,7 +77,7 @@ func newCrasher(t *testing.T, rnd *rand.Rand) *crasher {
 // answer is the model: text, then a command with an effect, again, then text.
 // Each call leaves a mark of its own, so that a call that runs twice shows.
 func (c *crasher) answer(conv conversation) reply {
-	if line, ok := strings.CutPrefix(conv.Prompt, "run: "); ok && len(conv.Results) == 0 {
+	if _, line, ok := strings.Cut(conv.Prompt, "run: "); ok && len(conv.Results) == 0 {
 		return reply{Calls: []call{{"Bash", fmt.Sprintf(`{"command":%q}`, line)}}}
 	}
 	pieces := make([]string, 15)
