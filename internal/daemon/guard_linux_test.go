@@ -57,42 +57,43 @@ func TestNothingTheAgentStartsDrivesTheAgent(t *testing.T) {
 	request := person.wait("permission").str("id")
 	grant := "/api/permissions/" + request + "/grant"
 
-	var lines, outputs []string
-	answers := 0
-	try := func(way string, args ...string) {
-		out := fmt.Sprintf("out-%d", len(outputs))
-		if strings.HasSuffix(args[2], grant) {
-			answers++
-		}
-		outputs = append(outputs, out)
-		lines = append(lines, fmt.Sprintf(way, helperCommand(args...)+"> "+out+".part; mv "+out+".part "+out))
+	calls := []helperCall{{"POST", outside + grant, s.Token(), ""}}
+	for _, token := range []string{"", s.Token()} {
+		calls = append(calls,
+			helperCall{"POST", loopback + grant, token, ""},
+			helperCall{"POST", loopback + "/api/sessions", token, `{"title":"mine","permission_mode":"auto"}`},
+			helperCall{"GET", loopback + "/api/sessions/" + victim + "/messages", token, ""})
 	}
-	const direct, session, twice = "%s", "setsid sh -c \"%s\" &", "( ( setsid sh -c \"%s\" & ) & )"
-	for _, way := range []string{direct, session, twice} {
-		for _, token := range []string{"", s.Token()} {
-			try(way, "request", "POST", loopback+grant, token)
-			try(way, "request", "POST", loopback+"/api/sessions", token, `{"title":"mine","permission_mode":"auto"}`)
-			try(way, "request", "GET", loopback+"/api/sessions/"+victim+"/messages", token)
-		}
-		try(way, "leave", "POST", loopback+grant, s.Token())
-		try(way, "request", "POST", outside+grant, s.Token())
-	}
-	for _, out := range outputs {
-		lines = append(lines, "until test -e "+out+"; do sleep 0.01; done")
-	}
-	if err := os.WriteFile(filepath.Join(s.cfg.Dir, "try.sh"), []byte(strings.Join(lines, "\n")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(s.cfg.Dir, "calls.json"), encode(calls))
+	script := "call() { " + helperCommand("requests", "calls.json") + "> $1.part; " +
+		helperCommand("leave", "POST", loopback+grant, s.Token()) + ">> $1.part; mv $1.part $1; }\n" +
+		`case $1 in
+			direct) call direct;;
+			setsid) setsid sh try.sh call setsid;;
+			twice) ( ( setsid sh try.sh call twice & ) & );;
+			call) call $2;;
+		esac
+		until test -e ${2:-$1}; do sleep 0.01; done`
+	write(t, filepath.Join(s.cfg.Dir, "try.sh"), script)
+	ways := []string{"direct", "setsid", "twice"}
+	answers := len(ways) * 4 // to the question
+
 	agent := c.create(object{"permission_mode": "auto"})
 	st := c.stream(agent, "")
-	c.send(agent, plan(bash("sh try.sh"), step{Text: "Tried."}))
+	c.send(agent, plan(bash("for way in direct setsid twice; do sh try.sh $way || exit 1; done"), step{Text: "Tried."}))
 	if ev := st.wait("tool_execution_complete"); ev.data["success"] != true {
 		t.Fatalf("the command: %v", c.messages(agent))
 	}
-	for i, out := range outputs {
-		text, err := os.ReadFile(filepath.Join(s.cfg.Dir, out))
-		if got := string(text); err != nil || !strings.HasPrefix(got, "401 ") && !strings.HasPrefix(got, "left") {
-			t.Errorf("%s\ngot in: %q, %v", lines[i], got, err)
+	for _, way := range ways {
+		text, err := os.ReadFile(filepath.Join(s.cfg.Dir, way))
+		said := strings.Split(strings.TrimSpace(string(text)), "\n")
+		if err != nil || len(said) != len(calls)+1 {
+			t.Fatalf("%s: %q, %v", way, said, err)
+		}
+		for i, call := range calls {
+			if !strings.HasPrefix(said[i], "401 ") {
+				t.Errorf("%s, %v got in: %s", way, call, said[i])
+			}
 		}
 	}
 	// Who left has no answer; what the server said is in its log.
@@ -126,31 +127,33 @@ func TestGuardProcesses(t *testing.T) {
 	st := client.stream(id, "")
 
 	check := func(when string) {
-		sessions := url + "/api/sessions"
 		for _, tt := range []struct {
-			who   string
-			uid   uint32
-			token string
-			want  string
+			who    string
+			uid    uint32
+			tokens []string
+			want   []string
 		}{
-			{"the same user", 0, "", "200"},
-			{"the same user with the token", 0, token, "200"},
-			{"the same user with a wrong token", 0, token + "x", "401"},
-			{"another user", 65534, "", "401"},
-			{"another user with the token", 65534, token, "200"},
+			{"the same user", 0, []string{"", token, token + "x"}, []string{"200", "200", "401"}},
+			{"another user", 65534, []string{"", token}, []string{"401", "200"}},
 		} {
 			if tt.uid != 0 && os.Getuid() != 0 {
 				t.Log("not root: no client can run as another user")
 				continue
 			}
-			cmd := exec.Command("/proc/self/exe", helperName, "request", "GET", sessions, tt.token)
+			var calls []helperCall
+			for _, token := range tt.tokens {
+				calls = append(calls, helperCall{"GET", url + "/api/sessions", token, ""})
+			}
+			cmd := exec.Command("/proc/self/exe", helperName, "requests", "-")
+			cmd.Stdin, cmd.Dir = strings.NewReader(encode(calls)), "/"
 			if tt.uid != 0 {
 				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: tt.uid, Gid: tt.uid}}
-				cmd.Dir = "/"
 			}
 			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.HasPrefix(string(out), tt.want+" ") {
-				t.Errorf("%s, %s: %q, %v, want %s", when, tt.who, out, err, tt.want)
+			for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+				if err != nil || i >= len(tt.want) || !strings.HasPrefix(line, tt.want[i]+" ") {
+					t.Errorf("%s, %s, request %d: %q, %v, want %v", when, tt.who, i, line, err, tt.want)
+				}
 			}
 		}
 	}
@@ -158,9 +161,7 @@ func TestGuardProcesses(t *testing.T) {
 	client.send(id, plan(bash("until test -e stop; do sleep 0.01; done"), step{Text: "Over."}))
 	st.wait("tool_execution_start")
 	check("while a command runs")
-	if err := os.WriteFile(filepath.Join(dir, "stop"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "stop"), "")
 	st.wait("complete")
 }
 

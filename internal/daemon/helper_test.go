@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -15,30 +16,23 @@ import (
 // helperName is the first argument with which the test program is a client.
 const helperName = "mix-test-helper"
 
-// helper is a client in a process of its own. It prints the status of the
-// answer.
+// helper is a client in a process of its own, or a server.
 //
-//	request METHOD URL [TOKEN [BODY]]  sends a request and reads the answer
-//	leave METHOD URL TOKEN             sends it and ends without reading
-//	serve DATA DIR                     is a server until its input ends
+//	requests FILE           sends the requests that the file (or "-") lists as JSON, each
+//	                        over a connection of its own, and prints the answers
+//	leave METHOD URL TOKEN  sends a request and ends without reading the answer
+//	serve DATA DIR          is a server until its input ends
 func helper(args []string) int {
-	if len(args) < 3 {
-		return 2
-	}
-	arg := func(i int) string {
-		if i < len(args) {
-			return args[i]
-		}
-		return ""
-	}
 	var err error
-	switch args[0] {
-	case "request":
-		err = helperRequest(args[1], args[2], arg(3), arg(4))
-	case "leave":
-		err = helperLeave(args[1], args[2], arg(3))
-	case "serve":
+	switch {
+	case len(args) == 2 && args[0] == "requests":
+		err = helperRequests(args[1])
+	case len(args) == 4 && args[0] == "leave":
+		err = helperLeave(args[1], args[2], args[3])
+	case len(args) == 3 && args[0] == "serve":
 		err = helperServe(args[1], args[2])
+	default:
+		err = fmt.Errorf("arguments %q", args)
 	}
 	if err != nil {
 		fmt.Println("error:", err)
@@ -47,24 +41,41 @@ func helper(args []string) int {
 	return 0
 }
 
-func helperRequest(method, url, token, body string) error {
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
+// helperCall is a request for the helper to send.
+type helperCall struct{ Method, URL, Token, Body string }
+
+func helperRequests(file string) error {
+	in := os.Stdin
+	if file != "-" {
+		var err error
+		if in, err = os.Open(file); err != nil {
+			return err
+		}
+		defer in.Close()
+	}
+	var list []helperCall
+	if err := json.NewDecoder(in).Decode(&list); err != nil {
 		return err
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	for _, call := range list {
+		req, err := http.NewRequest(call.Method, call.URL, strings.NewReader(call.Body))
+		if err != nil {
+			return err
+		}
+		if call.Token != "" {
+			req.Header.Set("Authorization", "Bearer "+call.Token)
+		}
+		if call.Body != "" {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+		if err != nil {
+			return err
+		}
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		resp.Body.Close()
+		fmt.Println(resp.StatusCode, strings.TrimSpace(string(text)))
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-	fmt.Println(resp.StatusCode, strings.TrimSpace(string(text)))
 	return nil
 }
 

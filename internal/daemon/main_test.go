@@ -97,9 +97,7 @@ func startWith(t testing.TB, cfg daemon.Config, settings object) *server {
 	if runtime.GOOS != "linux" && settings["server"] == nil {
 		settings["server"] = object{"trustLoopback": true} // published clients send no token
 	}
-	if err := os.WriteFile(filepath.Join(s.config, "config.json"), []byte(settings.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(s.config, "config.json"), settings.String())
 	s.run()
 	t.Cleanup(s.stop)
 	return s
@@ -147,6 +145,15 @@ func transport(t testing.TB) *http.Transport {
 	tr := &http.Transport{DisableCompression: true}
 	t.Cleanup(tr.CloseIdleConnections)
 	return tr
+}
+
+// write writes a file and returns its name.
+func write(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // skipOrFail skips a test that needs something this machine does not have.

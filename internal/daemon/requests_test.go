@@ -189,7 +189,7 @@ func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	c := start(t, daemon.Config{}).client()
 	id := c.create(nil)
-	for _, size := range []int{17 << 20, 33 << 20} {
+	for _, size := range []int{33 << 20} {
 		body := `{"text":"` + strings.Repeat("x", size) + `"}`
 		if kind, text := c.refused("POST", "/api/sessions/"+id+"/messages", body, http.StatusRequestEntityTooLarge); kind != "bad_request" || !strings.Contains(text, "larger than") {
 			t.Errorf("%d bytes: %s: %s", size, kind, text)
@@ -197,7 +197,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 	// The same without a length in front.
 	req := c.request("POST", "/api/sessions/"+id+"/messages", "{}")
-	req.Body, req.ContentLength = io.NopCloser(io.LimitReader(zeros{}, 40<<20)), -1
+	req.Body, req.ContentLength = io.NopCloser(io.LimitReader(zeros{}, 20<<20)), -1
 	c.do(req, http.StatusRequestEntityTooLarge, nil)
 	if n := len(c.messages(id)); n != 0 {
 		t.Errorf("%d messages", n)

@@ -192,7 +192,7 @@ func TestSubmit(t *testing.T) {
 func TestStreamsLeaveNothing(t *testing.T) {
 	s := start(t, daemon.Config{})
 	c := s.client()
-	text := strings.Repeat(strings.Repeat("many words ", 5000), 100) // 5.5 MB
+	text := strings.Repeat(strings.Repeat("many words ", 5000), 50) // 2.75 MB
 	id := c.create(object{"model_id": model(t, func(a *answer) {
 		for rest := text; rest != ""; rest = rest[55_000:] {
 			a.text(rest[:55_000])
@@ -205,7 +205,7 @@ func TestStreamsLeaveNothing(t *testing.T) {
 	goroutines, sockets := runtime.NumGoroutine(), openSockets(t)
 
 	var conns []*net.TCPConn
-	for i := range 30 {
+	for i := range 15 {
 		conn := dial(t, s).(*net.TCPConn)
 		if err := conn.SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
