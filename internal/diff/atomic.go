@@ -9,64 +9,131 @@ import (
 	"path/filepath"
 )
 
-// ErrNotRegular is returned by [WriteFile] for a name that is a symbolic link,
-// a directory, a device or a pipe.
-var ErrNotRegular = errors.New("not a regular file")
+// Errors of [ReplaceFile] about what stands at the name, wrapped. In each case
+// nothing was written.
+var (
+	// ErrNotRegular is about a symbolic link, directory, device or pipe.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrReplaced means that the file is gone or that another one stands there.
+	ErrReplaced = errors.New("another file, or none, is there now")
+	// ErrChanged means that somebody wrote to the file.
+	ErrChanged = errors.New("the file was changed at the same moment by somebody else")
+)
 
-// WriteFile makes data the content of the file name below root, in one step:
+// CreateFile makes a file name below root with data as its content, in one step:
+// whoever looks sees no file or the whole one. What stands at name, be it a link
+// that leads nowhere, is not touched; the error then wraps [fs.ErrExist]. Where
+// the file system has no hard links a file that comes into being in the last
+// moment may be replaced. The permissions perm are subject to the umask.
+// Directories on the way must exist.
+//
+// It returns the description of the new file. On an error no file stays behind,
+// but for a [*SyncError].
+func CreateFile(root *os.Root, name string, data []byte, perm fs.FileMode) (fs.FileInfo, error) {
+	if _, err := root.Lstat(name); err == nil {
+		return nil, fmt.Errorf("create %s: %w", name, fs.ErrExist)
+	}
+	temp := tempBeside(name)
+	info, err := writeTemp(root, temp, data, perm.Perm(), nil)
+	if err == nil {
+		err = place(root, temp, name)
+	}
+	if err != nil {
+		_ = root.Remove(temp)
+		return nil, fmt.Errorf("create %s: %w", name, err)
+	}
+	return info, synced(root, name)
+}
+
+// ReplaceFile makes data the content of the file name below root, in one step:
 // it writes a temporary file in the same directory, forces it to the disk and
-// renames it over name. On an error name is as it was, and no temporary file
-// stays behind.
+// renames it over name. Right before that it looks whether name is still the
+// file that old describes, of the same size and time of change, so that nothing
+// is overwritten that the caller has not seen; [ErrNotRegular], [ErrReplaced] and
+// [ErrChanged] say that it is not. A symbolic link is not followed.
 //
-// A file that exists must be writable for us, though replacing it would not
-// need that. It keeps its permissions (as with any write, not setuid and
-// setgid) and, where the system lets us, its owner, group and extended
-// attributes; perm is for a new file and is subject to the umask. Hard links to
-// the old file keep the old content. Directories on the way must exist.
+// The file must be writable for us, though replacing it would not need that. It
+// keeps its permissions (as with any write, not setuid and setgid) and, where the
+// system lets us, its owner, group and extended attributes. Where the group
+// cannot be kept, the new one may do no more than everybody. Hard links to the
+// old file keep the old content.
 //
-// A symbolic link is not followed and not replaced: the error is
-// [ErrNotRegular], and the caller decides by naming the target instead.
-//
-// An error after the rename (only the directory could not be forced to the
-// disk) is a [*SyncError]; the content is then in place.
-func WriteFile(root *os.Root, name string, data []byte, perm fs.FileMode) error {
-	old, err := root.Lstat(name)
+// It returns the description of the file as it is now. On an error name is as it
+// was, and no temporary file stays behind; but for a [*SyncError].
+func ReplaceFile(root *os.Root, name string, data []byte, old fs.FileInfo) (fs.FileInfo, error) {
+	info, err := replaceFile(root, name, data, old)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	return info, synced(root, name)
+}
+
+func replaceFile(root *os.Root, name string, data []byte, old fs.FileInfo) (fs.FileInfo, error) {
+	if !old.Mode().IsRegular() {
+		return nil, ErrNotRegular
+	}
+	if err := unchanged(root, name, old); err != nil {
+		return nil, err
+	}
+	// Opening tells whether the file may be written. A pipe that took its place
+	// since must not hang us.
+	from, err := root.OpenFile(name, os.O_WRONLY|openNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	temp := tempBeside(name)
+	info, err := writeTemp(root, temp, data, 0o600, from) // nobody else may read it before it has its owner
+	if closed := from.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = unchanged(root, name, old)
+	}
+	if err == nil {
+		err = root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = root.Remove(temp)
+		return nil, err
+	}
+	return info, nil
+}
+
+// unchanged reports how name is not what old describes.
+func unchanged(root *os.Root, name string, old fs.FileInfo) error {
+	now, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		old = nil
+		return ErrReplaced
 	case err != nil:
-		return fmt.Errorf("look at the file to write: %w", err)
-	case !old.Mode().IsRegular():
-		return fmt.Errorf("write %s: %w", name, ErrNotRegular)
-	}
-	if old != nil {
-		if err := writable(root, name); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
-	}
-	dir := filepath.Dir(name)
-	temp := filepath.Join(dir, ".mix-"+rand.Text()+".tmp")
-	if err := writeTemp(root, temp, name, data, perm.Perm(), old); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := root.Rename(temp, name); err != nil {
-		_ = root.Remove(temp)
-		return fmt.Errorf("replace %s: %w", name, err)
-	}
-	if err := syncDir(root, dir); err != nil {
-		return &SyncError{Name: name, Err: err}
+		return err
+	case !os.SameFile(now, old) || !now.Mode().IsRegular(): // file numbers are used again
+		return ErrReplaced
+	case now.Size() != old.Size() || !now.ModTime().Equal(old.ModTime()):
+		return ErrChanged
 	}
 	return nil
 }
 
-// writable reports whether the file could be written in place.
-func writable(root *os.Root, name string) error {
-	f, err := root.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		return err
+// tempBeside is a name that nobody else has, in the directory of name.
+func tempBeside(name string) string {
+	return filepath.Join(filepath.Dir(name), ".mix-"+rand.Text()+".tmp")
+}
+
+// place gives the temporary file its name, unless that is taken.
+func place(root *os.Root, temp, name string) error {
+	err := root.Link(temp, name)
+	switch {
+	case err == nil:
+		return root.Remove(temp)
+	case errors.Is(err, fs.ErrExist):
+		return fs.ErrExist
 	}
-	return f.Close()
+	// Not all file systems know hard links.
+	if _, err := root.Lstat(name); err == nil {
+		return fs.ErrExist
+	}
+	return root.Rename(temp, name)
 }
 
 // SyncError says that a file has its new content but that its directory could
@@ -84,15 +151,20 @@ func (e *SyncError) Error() string {
 // Unwrap returns the cause.
 func (e *SyncError) Unwrap() error { return e.Err }
 
-// writeTemp writes the temporary file with everything that it takes over from
-// old, which is nil for a new file.
-func writeTemp(root *os.Root, temp, name string, data []byte, perm fs.FileMode, old fs.FileInfo) (err error) {
-	if old != nil {
-		perm = 0o600 // nobody else may read it before it has its owner
+// synced forces the directory of name to the disk.
+func synced(root *os.Root, name string) error {
+	if err := syncDir(root, filepath.Dir(name)); err != nil {
+		return &SyncError{Name: name, Err: err}
 	}
+	return nil
+}
+
+// writeTemp writes the temporary file with everything that it takes over from
+// the open file old, which is nil for a new one.
+func writeTemp(root *os.Root, temp string, data []byte, perm fs.FileMode, old *os.File) (info fs.FileInfo, err error) {
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		if closed := f.Close(); err == nil {
@@ -100,14 +172,29 @@ func writeTemp(root *os.Root, temp, name string, data []byte, perm fs.FileMode, 
 		}
 	}()
 	if _, err := f.Write(data); err != nil {
-		return err
+		return nil, err
 	}
 	if old != nil {
-		keepOwner(f, old)
-		keepAttributes(root, name, f)
-		if err := f.Chmod(old.Mode().Perm()); err != nil {
-			return err
+		if err := takeOver(f, old); err != nil {
+			return nil, err
 		}
 	}
-	return f.Sync()
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	return f.Stat()
+}
+
+// takeOver gives f the owner, attributes and permissions of old.
+func takeOver(f, old *os.File) error {
+	info, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	perm := info.Mode().Perm()
+	if !keepOwner(f, info) {
+		perm = perm&^0o070 | perm&(perm&0o007<<3)
+	}
+	keepAttributes(f, old)
+	return f.Chmod(perm)
 }

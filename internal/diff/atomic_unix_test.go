@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -37,23 +38,33 @@ func TestMain(m *testing.M) {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: 64 << 10}); err != nil {
 			panic(err)
 		}
-		err := diff.WriteFile(root, "f.txt", []byte(bigText("n")), 0o644)
+		err := replace(root, "f.txt", bigText("n"))
 		if !errors.Is(err, syscall.EFBIG) {
 			panic(fmt.Sprintf("error %v, want %v", err, syscall.EFBIG))
 		}
+		if _, err := diff.CreateFile(root, "new", []byte(bigText("n")), 0o644); !errors.Is(err, syscall.EFBIG) {
+			panic(fmt.Sprintf("error %v, want %v", err, syscall.EFBIG))
+		}
 	case "read-only":
-		// Root may write everything, so be somebody else.
-		if os.Geteuid() == 0 {
-			if err := errors.Join(syscall.Setgid(65534), syscall.Setuid(65534)); err != nil {
-				panic(err)
+		becomeNobody()
+		if err := replace(root, "f.txt", "new"); !errors.Is(err, os.ErrPermission) {
+			panic(fmt.Sprintf("error %v, want %v", err, os.ErrPermission))
+		}
+	case "search only":
+		becomeNobody()
+		for _, err := range []error{second(diff.CreateFile(root, "new", []byte("new"), 0o644)), replace(root, "f.txt", "new")} {
+			if sync := (*diff.SyncError)(nil); !errors.As(err, &sync) {
+				panic(fmt.Sprintf("error %v", err))
 			}
 		}
-		if err := diff.WriteFile(root, "f.txt", []byte("new"), 0o644); !errors.Is(err, os.ErrPermission) {
-			panic(fmt.Sprintf("error %v, want %v", err, os.ErrPermission))
+	case "group":
+		becomeNobody()
+		if err := replace(root, "f.txt", "new"); err != nil {
+			panic(err)
 		}
 	case "forever":
 		for i := 0; ; i++ {
-			if err := diff.WriteFile(root, "f.txt", []byte(bigText(string(rune('a'+i%26)))), 0o644); err != nil {
+			if err := replace(root, "f.txt", bigText(string(rune('a'+i%26)))); err != nil {
 				panic(err)
 			}
 			fmt.Println("written")
@@ -61,6 +72,20 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(0)
 }
+
+func second(_ fs.FileInfo, err error) error { return err }
+
+// becomeNobody gives up the rights of root, who may write everything.
+func becomeNobody() {
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+		panic(err)
+	}
+}
+
+const nobody = 65534
 
 func bigText(s string) string { return strings.Repeat(s, 1<<20) }
 
@@ -72,8 +97,8 @@ func child(t *testing.T, mode, dir string) *exec.Cmd {
 	return cmd
 }
 
-// TestWriteFileDiskFull lets a write fail half-way in another process.
-func TestWriteFileDiskFull(t *testing.T) {
+// TestReplaceFileDiskFull lets a write fail half-way in another process.
+func TestReplaceFileDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "f.txt"), "old", 0o644)
@@ -86,9 +111,9 @@ func TestWriteFileDiskFull(t *testing.T) {
 	noLeftovers(t, dir, "f.txt")
 }
 
-// TestWriteFileReadOnly: the directory would let us replace the file, its own
+// TestReplaceFileReadOnly: the directory would let us replace the file, its own
 // permissions do not.
-func TestWriteFileReadOnly(t *testing.T) {
+func TestReplaceFileReadOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil {
@@ -104,9 +129,9 @@ func TestWriteFileReadOnly(t *testing.T) {
 	noLeftovers(t, dir, "f.txt")
 }
 
-// TestWriteFileKilled kills a process that writes all the time: the file is
+// TestReplaceFileKilled kills a process that writes all the time: the file is
 // always one whole version.
-func TestWriteFileKilled(t *testing.T) {
+func TestReplaceFileKilled(t *testing.T) {
 	t.Parallel()
 	for i := range 5 {
 		dir := t.TempDir()
@@ -134,7 +159,7 @@ func TestWriteFileKilled(t *testing.T) {
 	}
 }
 
-func TestWriteFileKeepsPermissions(t *testing.T) {
+func TestReplaceFileKeepsPermissions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	root := openRoot(t, dir)
@@ -149,7 +174,7 @@ func TestWriteFileKeepsPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := diff.WriteFile(root, "f.sh", []byte("new"), 0o600); err != nil {
+	if err := replace(root, "f.sh", "new"); err != nil {
 		t.Fatal(err)
 	}
 	after, err := os.Stat(name)
@@ -168,13 +193,13 @@ func TestWriteFileKeepsPermissions(t *testing.T) {
 	}
 }
 
-// TestWriteFileSetuid: as with any write, new content does not inherit the
+// TestReplaceFileSetuid: as with any write, new content does not inherit the
 // right to run as somebody else.
-func TestWriteFileSetuid(t *testing.T) {
+func TestReplaceFileSetuid(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "f"), "old", os.ModeSetuid|0o755)
-	if err := diff.WriteFile(openRoot(t, dir), "f", []byte("new"), 0o600); err != nil {
+	if err := replace(openRoot(t, dir), "f", "new"); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "f"))
@@ -184,4 +209,71 @@ func TestWriteFileSetuid(t *testing.T) {
 	if info.Mode() != 0o755 {
 		t.Errorf("mode %v", info.Mode())
 	}
+}
+
+// TestReplaceFileGroup: the group of a file that cannot be kept gives its rights
+// to nobody else, and one that can be kept is.
+func TestReplaceFileGroup(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to make files of others")
+	}
+	for gid, want := range map[int]fs.FileMode{54321: 0o644, nobody: 0o664} {
+		dir := t.TempDir()
+		name := filepath.Join(dir, "f.txt")
+		write(t, name, "old", 0o664)
+		if err := errors.Join(os.Chown(name, nobody, gid), os.Chown(dir, nobody, nobody)); err != nil {
+			t.Fatal(err)
+		}
+		if err := child(t, "group", dir).Run(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want || info.Sys().(*syscall.Stat_t).Gid != nobody {
+			t.Errorf("group %d: mode %v, want %v; %+v", gid, info.Mode(), want, info.Sys())
+		}
+	}
+}
+
+// TestDirectoryCannotBeRead: a directory that may be searched and changed but
+// not read cannot be forced to the disk.
+func TestDirectoryCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "f.txt"), "old", 0o666)
+	if err := os.Chmod(dir, 0o333); err != nil {
+		t.Fatal(err)
+	}
+	if err := child(t, "search only", dir).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(dir, "f.txt")); got != "new" {
+		t.Errorf("content %q", got)
+	}
+	noLeftovers(t, dir, "f.txt", "new")
+}
+
+// TestPipeInItsPlace: a pipe that nobody reads hangs nobody.
+func TestPipeInItsPlace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	write(t, name, "old", 0o644)
+	old, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(name), syscall.Mkfifo(name, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := diff.ReplaceFile(openRoot(t, dir), "f", []byte("new"), old); !errors.Is(err, diff.ErrReplaced) {
+		t.Errorf("error %v", err)
+	}
+	noLeftovers(t, dir, "f")
 }

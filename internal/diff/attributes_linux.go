@@ -8,13 +8,8 @@ import (
 )
 
 // keepAttributes copies extended attributes, among them access lists and
-// security labels, from the file name to f, as far as the system allows.
-func keepAttributes(root *os.Root, name string, f *os.File) {
-	old, err := root.Open(name)
-	if err != nil {
-		return
-	}
-	defer func() { _ = old.Close() }()
+// security labels, from old to f, as far as the system allows.
+func keepAttributes(f, old *os.File) {
 	size, err := unix.Flistxattr(int(old.Fd()), nil)
 	if err != nil || size == 0 {
 		return

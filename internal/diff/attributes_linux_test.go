@@ -6,11 +6,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mixagent/mix/internal/diff"
 )
 
-func TestWriteFileKeepsAttributes(t *testing.T) {
+func TestReplaceFileKeepsAttributes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "f.txt")
@@ -20,7 +18,7 @@ func TestWriteFileKeepsAttributes(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	if err := diff.WriteFile(openRoot(t, dir), "f.txt", []byte("new"), 0o600); err != nil {
+	if err := replace(openRoot(t, dir), "f.txt", "new"); err != nil {
 		t.Fatal(err)
 	}
 	value := make([]byte, 16)

@@ -5,4 +5,4 @@ package diff
 import "os"
 
 // keepAttributes does nothing: extended attributes are only kept on Linux.
-func keepAttributes(*os.Root, string, *os.File) {}
+func keepAttributes(_, _ *os.File) {}

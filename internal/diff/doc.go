@@ -8,8 +8,8 @@
 //     line numbers and what differs.
 //   - [Unified] shows the difference of two texts and counts added and removed
 //     lines, in time that does not explode with their size.
-//   - [WriteFile] replaces a file in one step: whoever reads it sees the old
-//     content or the new, also after a crash or a full disk.
+//   - [CreateFile] and [ReplaceFile] write a file in one step: whoever reads it
+//     sees the old content or the new, also after a crash or a full disk.
 //
 // # Line endings
 //

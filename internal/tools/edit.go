@@ -163,7 +163,10 @@ func (t *target) save(env *Env, message, before, after string, info fs.FileInfo)
 		return Output{}, errors.New("the new content holds a NUL character; this tool writes text only")
 	}
 	written, err := t.write([]byte(after), info)
-	if err != nil {
+	var remark string
+	if unsynced := (*diff.SyncError)(nil); errors.As(err, &unsynced) {
+		remark = unsynced.Error()
+	} else if err != nil {
 		return Output{}, err
 	}
 	sum := sha256.Sum256([]byte(after))
@@ -172,7 +175,7 @@ func (t *target) save(env *Env, message, before, after string, info fs.FileInfo)
 	message = fmt.Sprintf("%s (%d lines added, %d removed).", message, d.Additions, d.Removals)
 	return Output{
 		Result: changeResult{Message: message, Diff: d.Text, Additions: d.Additions, Removals: d.Removals},
-		Text:   message,
+		Text:   join(message, remark),
 	}, nil
 }
 

@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mixagent/mix/internal/diff"
 )
 
 // maxEdit bounds the files that are edited, compared or hashed, in bytes.
@@ -32,84 +33,31 @@ func (t *target) content() ([]byte, fs.FileInfo, error) {
 }
 
 // write puts data at the target: in place of the judged file, which must still
-// be as info says, or as a new file where there was none. Whoever reads the
-// file sees the old content or the new, never a part. Permissions, and the owner
-// where the system lets us, stay.
+// be as info says, or as a new file where there was none. With an error that is
+// a [*diff.SyncError] it did.
 func (t *target) write(data []byte, info fs.FileInfo) (fs.FileInfo, error) {
 	root, err := t.parent()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
-	name := filepath.Base(t.path)
-	temp := ".mix-" + strings.ToLower(rand.Text()[:12]) + ".tmp"
-	mode := fs.FileMode(0o666)
-	if info != nil {
-		mode = 0o600 // until it has the permissions of the file it replaces
-	}
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", t.name, plainPathError(err))
-	}
-	written, err := fill(f, data, info)
-	if err == nil && info != nil {
-		err = t.swap(root, temp, name, info)
-	} else if err == nil {
-		err = place(root, temp, name)
-	}
-	if err != nil {
-		_ = root.Remove(temp)
-		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("%s came into being meanwhile; read it first", t.name)
-		}
-		return nil, fmt.Errorf("write %s: %w", t.name, plainPathError(err))
-	}
-	return written, nil
-}
-
-// fill writes the temporary file and closes it.
-func fill(f *os.File, data []byte, info fs.FileInfo) (fs.FileInfo, error) {
-	_, err := f.Write(data)
-	if err == nil && info != nil {
-		keepOwner(f, info)
-		err = f.Chmod(info.Mode().Perm() | info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
 	var written fs.FileInfo
-	if err == nil {
-		written, err = f.Stat()
+	if name := filepath.Base(t.path); info == nil {
+		written, err = diff.CreateFile(root, name, data, 0o666)
+	} else {
+		written, err = diff.ReplaceFile(root, name, data, info)
 	}
-	return written, errors.Join(err, f.Close())
-}
-
-// swap puts the temporary file in the place of the one that was judged.
-func (t *target) swap(root *os.Root, temp, name string, info fs.FileInfo) error {
-	now, err := root.Lstat(name)
-	if err != nil || !os.SameFile(now, info) {
-		return errMoved
-	}
-	if now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
-		return errors.New("the file was changed at the same moment by somebody else; read it again")
-	}
-	return root.Rename(temp, name)
-}
-
-// place gives the temporary file its name, unless that is taken.
-func place(root *os.Root, temp, name string) error {
-	err := root.Link(temp, name)
 	switch {
-	case err == nil:
-		return root.Remove(temp)
+	case err == nil || written != nil:
+		return written, err
 	case errors.Is(err, fs.ErrExist):
-		return fs.ErrExist
+		return nil, fmt.Errorf("%s came into being meanwhile; read it first", t.name)
+	case errors.Is(err, diff.ErrReplaced):
+		return nil, fmt.Errorf("%s %w", t.name, errMoved)
+	case errors.Is(err, diff.ErrChanged):
+		return nil, fmt.Errorf("write %s: %w; read it again", t.name, diff.ErrChanged)
 	}
-	// Not all file systems know hard links.
-	if _, err := root.Lstat(name); err == nil {
-		return fs.ErrExist
-	}
-	return root.Rename(temp, name)
+	return nil, fmt.Errorf("write %s: %w", t.name, plainPathError(err))
 }
 
 // parent opens the directory of the target, making those that are missing.
