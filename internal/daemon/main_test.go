@@ -156,6 +156,15 @@ func write(t testing.TB, path, text string) string {
 	return path
 }
 
+// read returns the text of a file, "" where there is none.
+func read(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
 // skipOrFail skips a test that needs something this machine does not have.
 // MIX_TEST_REQUIRE makes it a failure, for machines that should have all.
 func skipOrFail(t testing.TB, why string) {
