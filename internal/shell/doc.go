@@ -47,7 +47,7 @@
 //
 // # Environment
 //
-// [Environ] drops secrets and what makes programs run other programs. [GitSafeIn]
+// [Environ] drops secrets and what makes programs run other programs. [GitSafe]
 // switches off everything that a repository's configuration can make git run,
 // for command lines that are treated as reads.
 package shell

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ErrGitUnsafe is wrapped by the errors of GitSafeIn that are about the command
+// ErrGitUnsafe is wrapped by the errors of GitSafe that are about the command
 // line or the repository.
 var ErrGitUnsafe = errors.New("git could run other programs here")
 
@@ -64,27 +64,15 @@ var gitVariables = []string{
 const plainDiff = `mix_diff() { [ $# -ge 7 ] || { printf '* Unmerged path %s\n' "$1"; return 0; }; ` +
 	`printf 'diff --git a/%s b/%s\n' "$1" "$1"; diff -u --label "a/$1" --label "b/$1" "$2" "$5"; return 0; }; mix_diff`
 
-// GitSafeEnv returns variables, to be appended to an environment, with which git
-// runs no fsmonitor, hooks, pager, editor or signing program, fetches nothing
-// and takes no optional locks. It does not switch off drivers, which have to be
-// named: external diff, textconv, merge and filter programs. See GitSafeIn.
-func GitSafeEnv() []string { return gitEnviron(gitOff) }
-
-// GitSafe is GitSafeIn for a command with this program's environment, without
-// its reasons.
-func GitSafe(dir, line string) (env []string, ok bool) {
-	env, err := GitSafeIn(dir, line, Environ(os.Environ(), nil))
-	return env, err == nil
-}
-
-// GitSafeIn returns variables, to be appended to env, with which the git commands
-// of a shell line run no program that a configuration names: what GitSafeEnv
-// does, and every driver that is found in the configuration of the user, of the
-// system and of each repository that the line reaches from dir, submodules
-// included, is overridden by name. Filters are then off (files of git-lfs may
-// show as modified), textconv shows the file itself, and `diff -u` takes the
-// place of an external diff. Files are read for this, git is not run. A line
-// without git needs nothing and gets GitSafeEnv.
+// GitSafe returns variables, to be appended to env, with which the git commands
+// of a shell line run no program that a configuration names. Git then runs no
+// fsmonitor, hooks, pager, editor or signing program, fetches nothing and takes
+// no optional locks. Drivers have to be named: every one that is found in the
+// configuration of the user, of the system and of each repository that the line
+// reaches from dir, submodules included, is overridden. Filters are then off
+// (files of git-lfs may show as modified), textconv shows the file itself, and
+// `diff -u` takes the place of an external diff. Files are read for this, git is
+// not run. A line without git needs no drivers overridden, and nothing is read.
 //
 // The error, which wraps ErrGitUnsafe, says why the line cannot be made safe; it
 // is then not to be treated as a read. Git commands may be in pipelines and
@@ -97,13 +85,13 @@ func GitSafe(dir, line string) (env []string, ok bool) {
 // and the command, and the places where git was built to look for a system-wide
 // configuration are guessed (/etc, /usr/local/etc, /opt/homebrew/etc); that one
 // belongs to the administrator.
-func GitSafeIn(dir, line string, env []string) ([]string, error) {
+func GitSafe(dir, line string, env []string) ([]string, error) {
 	dirs, used, err := gitDirs(dir, line, lookup(env, "HOME"))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGitUnsafe, err)
 	}
 	if !used {
-		return GitSafeEnv(), nil
+		return gitEnviron(gitOff), nil
 	}
 	for _, name := range gitRedirects {
 		if lookup(env, name) != "" {
@@ -129,7 +117,7 @@ func GitSafeIn(dir, line string, env []string) ([]string, error) {
 	return gitEnviron(overrides), nil
 }
 
-// gitRedirects are variables that lead git to a place GitSafeIn does not look at.
+// gitRedirects are variables that lead git to a place GitSafe does not look at.
 var gitRedirects = []string{
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_EXEC_PATH",
 	"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",

@@ -163,7 +163,7 @@ func (h *hostile) ran() []string {
 func (h *hostile) safe(line string) shell.Result {
 	h.t.Helper()
 	env := h.env()
-	more, err := shell.GitSafeIn(h.dir, line, env)
+	more, err := shell.GitSafe(h.dir, line, env)
 	if err != nil {
 		h.t.Fatalf("%s: %v", line, err)
 	}

@@ -89,7 +89,7 @@ func planBash(_ context.Context, env *Env, in bashInput) (*Plan, error) {
 		},
 	}
 	if strings.Contains(in.Command, "git") {
-		if _, err := shell.GitSafeIn(env.Directory, in.Command, env.environ()); err != nil {
+		if _, err := shell.GitSafe(env.Directory, in.Command, env.environ()); err != nil {
 			plan.Distrust = err.Error()
 		}
 	}
@@ -108,7 +108,7 @@ func (env *Env) environ() []string {
 func runBash(ctx context.Context, env *Env, in bashInput) (Output, error) {
 	environ := env.environ()
 	if env.ReadOnly {
-		safe, err := shell.GitSafeIn(env.Directory, in.Command, environ)
+		safe, err := shell.GitSafe(env.Directory, in.Command, environ)
 		if err != nil {
 			return Output{}, fmt.Errorf("the command was allowed because it only reads, but %w; it was not run", err)
 		}

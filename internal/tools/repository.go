@@ -31,7 +31,7 @@ func RepositoryState(ctx context.Context, dir string) string {
 		return "Git: a repository, but the git program is not installed\n"
 	}
 	env := shell.Environ(os.Environ(), nil)
-	safe, err := shell.GitSafeIn(dir, "git status", env)
+	safe, err := shell.GitSafe(dir, "git status", env)
 	if err != nil {
 		return "Git: a repository; its state was not read, since its configuration runs programs\n"
 	}
