@@ -70,12 +70,12 @@ type model struct {
 	mu       sync.Mutex
 	script   func(n int, req *provider.Request) answer
 	requests []provider.Request
-	changed  chan struct{} // closed and renewed with each request
+	forget   bool          // keep no messages of them
 	hanging  chan struct{} // gets a value when an answer begins to hang
 }
 
 func newModel(script func(n int, req *provider.Request) answer) *model {
-	return &model{script: script, changed: make(chan struct{}), hanging: make(chan struct{}, 64)}
+	return &model{script: script, hanging: make(chan struct{}, 64)}
 }
 
 // answers plays one answer after the other; the last one again and again.
@@ -118,14 +118,15 @@ func (m *model) next(req *provider.Request) answer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	kept := *req
-	kept.Messages = slices.Clone(req.Messages)
+	kept.Messages = slices.Clone(kept.Messages)
 	for i := range kept.Messages {
 		kept.Messages[i].Blocks = slices.Clone(kept.Messages[i].Blocks)
 		kept.Messages[i].Calls = slices.Clone(kept.Messages[i].Calls)
 	}
+	if m.forget {
+		kept.Messages = nil
+	}
 	m.requests = append(m.requests, kept)
-	close(m.changed)
-	m.changed = make(chan struct{})
 	return m.script(len(m.requests)-1, req)
 }
 
@@ -185,7 +186,7 @@ func (models) Cost(name string, u domain.Usage) (float64, bool) {
 
 func (models) MaxOutput(string) int { return 1234 }
 
-// context returns what a provider would send of a history, turn by turn.
+// turnsOf returns what a provider would send of a history, turn by turn.
 func turnsOf(messages []domain.Message) []provider.Turn {
 	return provider.Turns(provider.Shape{Vendor: "test", AnyID: true}, messages)
 }

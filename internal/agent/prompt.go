@@ -23,7 +23,7 @@ var systemText string
 // vendors cache a request by its prefix, and a changed first line would make
 // every later turn pay for the whole conversation again.
 func (s *Service) systemPrompt(sess domain.Session) string {
-	custom := expandPlaceholders(sess.CustomPrompt, sess)
+	custom := strings.TrimSpace(expandPlaceholders(sess.CustomPrompt, sess))
 	if sess.PromptMode == domain.PromptReplace && custom != "" {
 		return custom
 	}

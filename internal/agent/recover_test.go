@@ -487,3 +487,9 @@ func TestRecoverProperty(t *testing.T) {
 		}
 	})
 }
+
+// setModel changes the session's model to one that CreateSession would refuse.
+func (w *wreck) setModel(name string) {
+	w.r.t.Helper()
+	w.commit(func(b *store.Batch) { b.SetModel(w.session, name) })
+}

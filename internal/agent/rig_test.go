@@ -59,8 +59,14 @@ func bareRig(t testing.TB, script func(int, *provider.Request) answer, tune ...f
 			}
 		},
 	}
+	r.openStore(patience)
 	r.open()
-	t.Cleanup(r.close)
+	t.Cleanup(func() {
+		r.close()
+		if err := r.store.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
 	return r
 }
 
@@ -73,15 +79,23 @@ func resolved(t testing.TB, dir string) string {
 	return dir
 }
 
-// open builds the engine over the rig's directories.
-func (r *rig) open() {
+// openStore opens the store; busy is how long a commit waits for another
+// program.
+func (r *rig) openStore(busy time.Duration) {
 	r.t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
 	var err error
-	r.store, err = store.Open(context.Background(), store.Options{Path: filepath.Join(r.data, "mix.db"), Logger: quiet})
+	r.store, err = store.Open(context.Background(), store.Options{
+		Path: filepath.Join(r.data, "mix.db"), BusyTimeout: busy, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// open builds everything above the store.
+func (r *rig) open() {
+	r.t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
 	r.log = eventlog.New(r.store, eventlog.Options{SegmentEvery: 10 * time.Millisecond})
 	r.gate = permission.NewGate(permission.Options{Records: r.store, Events: r.log, Protected: []string{r.data}})
 	registry := tools.NewRegistry(append(tools.Builtin(), r.more...)...)
@@ -108,7 +122,7 @@ func (r *rig) recover() {
 	}
 }
 
-// close ends the engine and interrupts what runs.
+// close ends everything above the store and interrupts what runs.
 func (r *rig) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -118,12 +132,9 @@ func (r *rig) close() {
 	if err := r.log.Close(ctx); err != nil && !strings.Contains(err.Error(), domain.ErrClosed.Error()) {
 		r.t.Errorf("close the log: %v", err)
 	}
-	if err := r.store.Close(); err != nil {
-		r.t.Errorf("close the store: %v", err)
-	}
 }
 
-// restart is a new process over the same data.
+// restart is a new server over the same data.
 func (r *rig) restart() {
 	r.t.Helper()
 	r.close()

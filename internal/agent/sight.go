@@ -16,12 +16,15 @@ import (
 // sight is what is on disk of a run that was under way.
 type sight struct {
 	stored []domain.Message // its answers, in order
+	// followed: the session went on after it, since the disk did not take the
+	// end of the run but took what came later.
+	followed bool
 	// messageID and text are of the last answer in the log, seq the number of
 	// its last event.
 	messageID, text string
 	seq             int64
 	// ended is the state in which the log says that the run ended, "" where it
-	// does not.
+	// does not. What is behind that in the log is of other runs.
 	ended domain.RunState
 }
 
@@ -29,9 +32,10 @@ type sight struct {
 func (v *sight) begun() bool { return v.messageID != "" || len(v.stored) > 0 || v.ended != "" }
 
 // unfinished reports whether the last answer in the log has text and is not
-// stored. A stored one without text can have come after it.
+// stored, and still has its place at the end of the conversation. A stored one
+// without text can have come after it.
 func (v *sight) unfinished() bool {
-	return strings.TrimSpace(v.text) != "" &&
+	return !v.followed && strings.TrimSpace(v.text) != "" &&
 		!slices.ContainsFunc(v.stored, func(m domain.Message) bool { return m.ID == v.messageID })
 }
 
@@ -39,7 +43,7 @@ func (v *sight) unfinished() bool {
 func (s *Service) look(ctx context.Context, run domain.Run) (sight, error) {
 	var seen sight
 	var err error
-	if seen.stored, err = s.answersOf(ctx, run); err != nil {
+	if seen.stored, seen.followed, err = s.answersOf(ctx, run); err != nil {
 		return seen, err
 	}
 	var text strings.Builder
@@ -67,6 +71,9 @@ func (v *sight) event(run domain.Run, text *strings.Builder, seq int64, typ doma
 	switch typ {
 	case domain.EventContent, domain.EventThinking, domain.EventToolUse, domain.EventComplete:
 	default:
+		return nil
+	}
+	if v.ended != "" {
 		return nil
 	}
 	var ev struct {
@@ -98,26 +105,29 @@ func (v *sight) event(run domain.Run, text *strings.Builder, seq int64, typ doma
 	return nil
 }
 
-// answersOf returns the stored answers of a run, in order. They are the last
-// messages of its session.
-func (s *Service) answersOf(ctx context.Context, run domain.Run) ([]domain.Message, error) {
-	var found []domain.Message
+// answersOf returns the stored answers of a run, in order, and whether messages
+// of other runs follow them. It reads backwards, as far as the run's own prompt.
+func (s *Service) answersOf(ctx context.Context, run domain.Run) (found []domain.Message, followed bool, err error) {
 	page := store.MessageRange{Limit: 32}
 	for {
 		list, err := s.o.Store.Messages(ctx, run.SessionID, page)
 		if err != nil {
-			return nil, fmt.Errorf("read the answers of the run: %w", err)
+			return nil, false, fmt.Errorf("read the answers of the run: %w", err)
 		}
-		for i := len(list) - 1; i >= 0; i-- {
-			if list[i].RunID != run.ID || list[i].Role != domain.RoleAssistant {
+		for _, m := range slices.Backward(list) {
+			switch {
+			case m.ID == run.MessageID:
 				slices.Reverse(found)
-				return found, nil
+				return found, followed, nil
+			case m.RunID != run.ID:
+				followed = true
+			default:
+				found = append(found, m)
 			}
-			found = append(found, list[i])
 		}
 		if len(list) < page.Limit {
 			slices.Reverse(found)
-			return found, nil
+			return found, followed, nil
 		}
 		page.BeforeSeq = list[0].Seq
 	}

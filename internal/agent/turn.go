@@ -94,10 +94,17 @@ func (t *turn) load(ctx context.Context) error {
 	return nil
 }
 
-// lean drops from a message that is on disk what no model is sent.
+// leanResult is the longest typed result, in bytes, that the history of a run
+// keeps. Models read the text of a result; only scripted ones look further.
+const leanResult = 256 << 10
+
+// lean drops from a message that is on disk the large results that no model is
+// sent.
 func lean(m *domain.Message) {
 	for i := range m.Calls {
-		m.Calls[i].Result = nil
+		if len(m.Calls[i].Result) > leanResult {
+			m.Calls[i].Result = nil
+		}
 	}
 }
 
