@@ -96,6 +96,9 @@ func TestNothingTheAgentStartsDrivesTheAgent(t *testing.T) {
 			}
 		}
 	}
+	if strings.Contains(log.String(), s.Token()) {
+		t.Error("the token is in the log")
+	}
 	// Who left has no answer; what the server said is in its log.
 	refused := "method=POST path=" + grant + " status=401"
 	eventually(t, "every answer of the agent is refused", func() bool {
@@ -149,7 +152,7 @@ func TestGuardProcesses(t *testing.T) {
 			if tt.uid != 0 {
 				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: tt.uid, Gid: tt.uid}}
 			}
-			out, err := cmd.CombinedOutput()
+			out, err := cmd.Output()
 			for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 				if err != nil || i >= len(tt.want) || !strings.HasPrefix(line, tt.want[i]+" ") {
 					t.Errorf("%s, %s, request %d: %q, %v, want %v", when, tt.who, i, line, err, tt.want)

@@ -167,8 +167,13 @@ func TestContentType(t *testing.T) {
 		contentType string
 		status      int
 	}{
-		{"text/plain", 400}, {"", 400}, {"application/x-www-form-urlencoded", 400}, {"text/plain;application/json", 400},
-		{"multipart/form-data; boundary=x", 400}, {"application/json", 202}, {"application/json; charset=utf-8", 202},
+		{"text/plain", 400},
+		{"", 400},
+		{"application/x-www-form-urlencoded", 400},
+		{"text/plain;application/json", 400},
+		{"multipart/form-data; boundary=x", 400},
+		{"application/json", 202},
+		{"application/json; charset=utf-8", 202},
 	} {
 		req := c.request("POST", "/api/sessions/"+id+"/messages", body)
 		req.Header["Content-Type"] = []string{tt.contentType}
