@@ -81,9 +81,9 @@ func IsNotFound(err error) bool {
 const maxError = 64 << 10
 
 // ask sends a request and decodes the answer.
-func ask[T any](ctx context.Context, m *Mix, method, path string, query url.Values, in any) (T, error) {
+func ask[T any](ctx context.Context, m *Mix, method, path string, query url.Values, in any, header http.Header) (T, error) {
 	var out T
-	resp, err := m.send(ctx, method, path, query, in, nil)
+	resp, err := m.send(ctx, method, path, query, in, header)
 	if err != nil {
 		return out, err
 	}

@@ -22,6 +22,15 @@ type Prompt struct {
 	IdempotencyKey string `json:"-"`
 }
 
+// header carries the caller's key, where there is one.
+func (p *Prompt) header() http.Header {
+	h := http.Header{}
+	if p.IdempotencyKey != "" {
+		h.Set("Idempotency-Key", p.IdempotencyKey)
+	}
+	return h
+}
+
 // Submitted is a prompt that the server has on disk, and the events of its run.
 type Submitted struct {
 	*EventStream
@@ -32,10 +41,8 @@ type Submitted struct {
 // Submit sends a prompt and streams its run until it ends. Closing the stream
 // does not stop the run; [Mix.Cancel] does.
 func (m *Mix) Submit(ctx context.Context, session string, p Prompt) (*Submitted, error) {
-	h := http.Header{"Accept": {"text/event-stream"}}
-	if p.IdempotencyKey != "" {
-		h.Set("Idempotency-Key", p.IdempotencyKey)
-	}
+	h := p.header()
+	h.Set("Accept", "text/event-stream")
 	resp, err := m.send(ctx, http.MethodPost, sessionPath(session, "/submit"), approver(p.Approver), p, h)
 	if err != nil {
 		return nil, err
@@ -60,7 +67,7 @@ type Sent struct {
 
 // Send sends a prompt and returns at once; its events come on [Mix.Events].
 func (m *Mix) Send(ctx context.Context, session string, p Prompt) (Sent, error) {
-	return ask[Sent](ctx, m, http.MethodPost, sessionPath(session, "/messages"), nil, p)
+	return ask[Sent](ctx, m, http.MethodPost, sessionPath(session, "/messages"), nil, p, p.header())
 }
 
 // EventOptions say where a stream begins.
@@ -153,7 +160,7 @@ func (m *Mix) Audit(ctx context.Context, session string, limit int) ([]AuditRow,
 	if limit > 0 {
 		q.Set("limit", strconv.Itoa(limit))
 	}
-	return ask[[]AuditRow](ctx, m, http.MethodGet, "/api/audit", q, nil)
+	return ask[[]AuditRow](ctx, m, http.MethodGet, "/api/audit", q, nil, nil)
 }
 
 // Explanation says what the gate thinks of a call.
@@ -179,17 +186,17 @@ type Step struct {
 // Explain asks what the gate would say of a call like "Bash(git status)" in a
 // session. Nothing is run.
 func (m *Mix) Explain(ctx context.Context, session, call string) (Explanation, error) {
-	return ask[Explanation](ctx, m, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call})
+	return ask[Explanation](ctx, m, http.MethodPost, sessionPath(session, "/explain"), nil, map[string]string{"call": call}, nil)
 }
 
 // ExplainFor is Explain for a session that does not exist: one that the spec
-// would make.
+// would make. The spec needs a Directory.
 func (m *Mix) ExplainFor(ctx context.Context, spec SessionSpec, call string) (Explanation, error) {
 	in := struct {
 		Call    string      `json:"call"`
 		Session SessionSpec `json:"session"`
 	}{call, spec}
-	return ask[Explanation](ctx, m, http.MethodPost, "/api/permissions/explain", nil, in)
+	return ask[Explanation](ctx, m, http.MethodPost, "/api/permissions/explain", nil, in, nil)
 }
 
 // Health is what a server says of itself to anybody.
@@ -201,5 +208,5 @@ type Health struct {
 
 // Health asks whether the server is there.
 func (m *Mix) Health(ctx context.Context) (Health, error) {
-	return ask[Health](ctx, m, http.MethodGet, "/health", nil, nil)
+	return ask[Health](ctx, m, http.MethodGet, "/health", nil, nil, nil)
 }

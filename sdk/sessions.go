@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// SessionSpec describes a session to create. All fields may be empty.
+// SessionSpec describes a session to create. It needs a Title or a Directory;
+// all else may be empty, and is then what the server was started with.
 type SessionSpec struct {
+	// Title is at most 200 characters. If empty, the first answer gives one.
 	Title string `json:"title,omitempty"`
 	// Directory is where the agent works: an absolute path on the server's
 	// machine. If empty, the server's own.
@@ -70,6 +72,8 @@ type Message struct {
 	ReasoningDuration int64  `json:"reasoningDuration"` // milliseconds
 	Model             string `json:"model"`
 	FinishReason      string `json:"finishReason"`
+	RunID             string `json:"runId"`  // the run that it started, or is a part of
+	Queued            bool   `json:"queued"` // it waits for its turn
 	InputTokens       int64  `json:"inputTokens"`
 	OutputTokens      int64  `json:"outputTokens"`
 	// Cost is in US dollars; nil where the model's price is not known.
@@ -84,6 +88,7 @@ type ToolCall struct {
 	Name   string `json:"name"`
 	Input  string `json:"input"`  // JSON text
 	Result string `json:"result"` // JSON text
+	Text   string `json:"text"`   // what the model read of it
 	// State is proposed, asked, allowed, denied, started, finished, failed or
 	// interrupted; Finished says that it is one of those that end a call.
 	State    string `json:"state"`
@@ -93,7 +98,7 @@ type ToolCall struct {
 
 // CreateSession creates a session.
 func (m *Mix) CreateSession(ctx context.Context, spec SessionSpec) (Session, error) {
-	return ask[Session](ctx, m, http.MethodPost, "/api/sessions", nil, spec)
+	return ask[Session](ctx, m, http.MethodPost, "/api/sessions", nil, spec, nil)
 }
 
 // SessionFilter narrows a list of sessions.
@@ -111,12 +116,12 @@ func (m *Mix) Sessions(ctx context.Context, f SessionFilter) ([]Session, error) 
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}
-	return ask[[]Session](ctx, m, http.MethodGet, "/api/sessions", q, nil)
+	return ask[[]Session](ctx, m, http.MethodGet, "/api/sessions", q, nil, nil)
 }
 
 // Session returns one session.
 func (m *Mix) Session(ctx context.Context, id string) (Session, error) {
-	return ask[Session](ctx, m, http.MethodGet, sessionPath(id, ""), nil, nil)
+	return ask[Session](ctx, m, http.MethodGet, sessionPath(id, ""), nil, nil, nil)
 }
 
 // DeleteSession deletes a session with its messages and files.
@@ -139,7 +144,7 @@ func (m *Mix) Messages(ctx context.Context, id string, p Page) ([]Message, error
 	if p.BeforeSeq > 0 {
 		q.Set("before", strconv.FormatInt(p.BeforeSeq, 10))
 	}
-	return ask[[]Message](ctx, m, http.MethodGet, sessionPath(id, "/messages"), q, nil)
+	return ask[[]Message](ctx, m, http.MethodGet, sessionPath(id, "/messages"), q, nil, nil)
 }
 
 // Export returns a whole session as the server's JSON.
