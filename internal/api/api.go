@@ -19,12 +19,10 @@ import (
 	"github.com/mixagent/mix/internal/wire"
 )
 
-const (
-	// maxBody bounds a JSON body: the largest prompt, escaped.
-	maxBody = 16 << 20
-	// bodyPatience is how long a client may take to send a body.
-	bodyPatience = 60 * time.Second
-)
+// maxBody bounds a JSON body: the largest prompt, escaped. How long a client may
+// take to send it is the server's matter, which also covers bodies that no
+// handler reads.
+const maxBody = 16 << 20
 
 // Options are what the routes need. All are required.
 type Options struct {
@@ -170,8 +168,6 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := requireJSON(r); err != nil {
 		return err
 	}
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyPatience))
 	if err := wire.Decode(http.MaxBytesReader(w, r.Body, maxBody), v); err != nil {
 		var fe *wire.FieldError
 		var large *http.MaxBytesError
@@ -180,7 +176,6 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 		}
 		return invalid("body", "could not be read: %v", err)
 	}
-	_ = rc.SetReadDeadline(time.Time{})
 	return nil
 }
 

@@ -139,8 +139,11 @@ func newStreamWriter(w http.ResponseWriter, own bool) *streamWriter {
 	h.Set("Connection", "keep-alive")
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("X-Content-Type-Options", "nosniff")
+	rc := http.NewResponseController(w)
+	// The server's limit is on sending a request, and would end the stream.
+	_ = rc.SetReadDeadline(time.Time{})
 	w.WriteHeader(http.StatusOK)
-	return &streamWriter{w: w, rc: http.NewResponseController(w), own: own}
+	return &streamWriter{w: w, rc: rc, own: own}
 }
 
 // add writes a block without flushing.

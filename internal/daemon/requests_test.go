@@ -242,6 +242,29 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestSlowBodies: who announces a body and does not send it is cut off, also
+// where nobody asked for one. A stream has no such limit on its life.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := start(t, daemon.Config{RequestTimeout: 150 * time.Millisecond, Heartbeat: 100 * time.Millisecond})
+	c := s.client()
+	id := c.create(nil)
+	st := c.stream(id, "")
+	for _, path := range []string{"/messages", "/cancel", "/nothing"} {
+		conn := dial(t, s)
+		fmt.Fprintf(conn, "POST /api/sessions/%s%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", id, path)
+		if _, err := io.ReadAll(conn); err != nil { // until the server has enough of it
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for range 4 {
+		if ev := st.next(); ev.name != "heartbeat" && ev.name != "session_created" {
+			t.Errorf("event %s on a silent stream", ev.name)
+		}
+	}
+	c.call("GET", "/api/sessions/"+id, "", http.StatusOK, sessionSchema.check)
+}
+
 // dial opens a connection on which a test writes its own HTTP.
 func dial(t testing.TB, s *server) net.Conn {
 	t.Helper()

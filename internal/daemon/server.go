@@ -26,8 +26,9 @@ import (
 )
 
 const (
-	heartbeat      = 15 * time.Second
-	headerPatience = 10 * time.Second
+	heartbeat       = 15 * time.Second
+	headerPatience  = 10 * time.Second
+	requestPatience = time.Minute
 	// idlePatience is how long an idle connection is kept.
 	idlePatience = 2 * time.Minute
 	maxHeader    = 64 << 10
@@ -52,10 +53,12 @@ type Config struct {
 	// Grace is how long running work may go on when the server stops; zero
 	// means [agent.StopGrace].
 	Grace time.Duration
-	// Heartbeat is the time between two signs of life on a silent stream, and
-	// HeaderTimeout how long a client may take to send its headers; zero means
-	// 15 and 10 s. Published clients cut a stream after 60 s.
-	Heartbeat, HeaderTimeout time.Duration
+	// Heartbeat is the time between two signs of life on a silent stream; zero
+	// means 15 s. Published clients cut a stream after 60 s.
+	Heartbeat time.Duration
+	// HeaderTimeout and RequestTimeout are how long a client may take to send
+	// its headers and its whole request; zero means 10 and 60 s.
+	HeaderTimeout, RequestTimeout time.Duration
 }
 
 // Server is a running server.
@@ -78,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg.Grace = cmp.Or(cfg.Grace, agent.StopGrace)
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, heartbeat)
 	cfg.HeaderTimeout = cmp.Or(cfg.HeaderTimeout, headerPatience)
+	cfg.RequestTimeout = cmp.Or(cfg.RequestTimeout, requestPatience)
 	p, err := build(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -106,6 +110,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.http = &http.Server{
 		Handler:           s.handler(host),
 		ReadHeaderTimeout: s.cfg.HeaderTimeout,
+		ReadTimeout:       s.cfg.RequestTimeout,
 		IdleTimeout:       idlePatience,
 		MaxHeaderBytes:    maxHeader,
 		ConnContext:       withPeer,

@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -124,6 +126,37 @@ func TestStopInterrupts(t *testing.T) {
 		if got := st.wait("complete").str("content"); got != "Fine: go on" {
 			t.Errorf("after the restart: %q", got)
 		}
+	}
+}
+
+// TestStopWithStuckReader: a subscriber that does not read, and one who holds a
+// request back, do not keep a server from stopping.
+func TestStopWithStuckReader(t *testing.T) {
+	t.Parallel()
+	s := start(t, daemon.Config{})
+	c := s.client()
+	text := strings.Repeat(strings.Repeat("many words ", 5000), 100) // 5.5 MB
+	id := c.create(object{"model_id": model(t, func(a *answer) {
+		for rest := text; rest != ""; rest = rest[55_000:] {
+			a.text(rest[:55_000])
+		}
+	})})
+	stuck := dial(t, s).(*net.TCPConn)
+	if err := stuck.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(stuck, "GET /stream?sessionId=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", id)
+	if _, err := stuck.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	held := dial(t, s)
+	fmt.Fprintf(held, "POST /api/sessions/%s/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", id)
+	c.send(id, "go")
+	eventually(t, "the run ends", func() bool { return s.Busy() == 0 })
+	within(t, patience, "the server has stopped", s.stopping())
+	s.run()
+	if got := s.client().messages(id); len(got) != 2 || got[1]["userInput"] != text {
+		t.Errorf("%d messages", len(got))
 	}
 }
 
