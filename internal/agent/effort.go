@@ -17,6 +17,9 @@ var effortWords = sync.OnceValue(func() *regexp.Regexp {
 // effortOf derives the effort from the words of a prompt.
 func effortOf(text string) domain.Effort {
 	level := domain.EffortOff
+	if !strings.Contains(strings.ToLower(text), "think") {
+		return level // a look at a large text in no time
+	}
 	for _, w := range effortWords().FindAllString(text, -1) {
 		switch words := strings.Fields(strings.ToLower(w)); {
 		case words[0] == "ultrathink" || len(words) > 1 && words[1] == "harder":

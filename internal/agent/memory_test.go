@@ -42,7 +42,7 @@ func longTalk(t testing.TB, measure func(n int)) (*rig, string) {
 // TestLargeResultsAreNotKept: a run keeps what the model reads of its results,
 // not the results. It is not parallel, so that the heap is its own.
 func TestLargeResultsAreNotKept(t *testing.T) {
-	const first, last = 8, 32
+	const first, last = 3, 10
 	var before, after int64
 	r, s := longTalk(t, func(n int) {
 		switch n {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +60,13 @@ func bareRig(t testing.TB, script func(int, *provider.Request) answer, tune ...f
 			}
 		},
 	}
+	db, err := emptyDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.data, "mix.db"), db, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r.openStore(patience)
 	r.open()
 	t.Cleanup(func() {
@@ -78,6 +86,25 @@ func resolved(t testing.TB, dir string) string {
 	}
 	return dir
 }
+
+// emptyDatabase is the file of a new database. Making it once saves most of
+// what a rig costs.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "mix-agent")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "mix.db")
+	s, err := store.Open(context.Background(), store.Options{Path: path, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // openStore opens the store; busy is how long a commit waits for another
 // program.
