@@ -43,7 +43,7 @@ func judge[T int | int64 | float64 | time.Duration](measured, bound T) Verdict {
 
 // Group is a measurement that fills some rows.
 type Group struct {
-	Name string
+	Name    string
 	Measure func(context.Context, *Lab) ([]Row, error)
 }
 
