@@ -70,6 +70,7 @@ func BenchmarkLongTalk(b *testing.B) {
 			before = heap()
 		}
 	})
+	r.slow = true
 	b.ResetTimer()
 	r.wait(s, r.submit(s, agent.Prompt{Text: "Go", MaxSteps: max(b.N, 2)}))
 	b.StopTimer()

@@ -33,6 +33,7 @@ type rig struct {
 	model *model
 	tune  func(*agent.Options)
 	more  []tools.Tool // besides those that work on real files
+	slow  bool         // what it does takes minutes
 
 	store *store.Store
 	log   *eventlog.Log
@@ -218,7 +219,11 @@ func (r *rig) wait(session string, a agent.Accepted) events {
 // reports true for.
 func (r *rig) until(session string, after int64, last func(event) bool) events {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	limit := patience
+	if r.slow {
+		limit = 10 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
 	c, err := r.log.Subscribe(ctx, session, after)
 	if err != nil {
