@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -44,6 +45,14 @@ func inOwnWorld(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+	}
+	// The race detector would let every helper wait a second before it ends.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	// The tests wait more than they work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	models.start()
 	os.Setenv("OPENAI_API_KEY", "test-key-that-is-no-secret")

@@ -135,7 +135,7 @@ func TestStopWithStuckReader(t *testing.T) {
 	t.Parallel()
 	s := start(t, daemon.Config{})
 	c := s.client()
-	text := strings.Repeat(strings.Repeat("many words ", 5000), 100) // 5.5 MB
+	text := strings.Repeat(strings.Repeat("many words ", 5000), 50) // 2.75 MB
 	id := c.create(object{"model_id": model(t, func(a *answer) {
 		for rest := text; rest != ""; rest = rest[55_000:] {
 			a.text(rest[:55_000])

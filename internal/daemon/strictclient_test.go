@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds every wait of a test that passes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // strictClient is as strict as the strictest of the published clients: a
 // missing required key, a null for an optional one, a stranger in an
