@@ -34,8 +34,8 @@ never changed, and stay when their session is deleted.`,
 		if err != nil {
 			return err
 		}
-		if limit < 1 {
-			return usagef("--limit must be at least 1")
+		if limit < 1 || limit > maxList {
+			return usagef("--limit must be from 1 to %d", maxList)
 		}
 		r, closeReader, err := c.openReader(cmd.Context())
 		if err != nil {

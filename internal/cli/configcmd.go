@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mixagent/mix/internal/config"
+	"github.com/mixagent/mix/internal/domain"
 )
 
 func newConfigCommand(c *common) *cobra.Command {
@@ -32,9 +33,9 @@ func newConfigCommand(c *common) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			fmt.Fprintln(c.out, string(v.JSON))
-			fmt.Fprintf(c.err, "(from %s)\n", v.Source)
-			return nil
+			fmt.Fprintf(c.err, "(from %s)\n", domain.SanitizeLine(v.Source))
+			_, err = fmt.Fprintf(c.out, "%s\n", escapeJSON(v.JSON))
+			return err
 		},
 	}
 	set := &cobra.Command{
@@ -46,6 +47,11 @@ func newConfigCommand(c *common) *cobra.Command {
 			dirs, err := config.Locate(c.dataDir)
 			if err != nil {
 				return err
+			}
+			if conf, err := config.Load(config.Options{Dirs: dirs}); err == nil {
+				if _, err := conf.Get(args[0]); err != nil {
+					return usageError{err}
+				}
 			}
 			return config.Set(dirs, args[0], args[1])
 		},

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mixagent/mix/internal/config"
@@ -23,24 +23,41 @@ const (
 	// lockPatience is how long a lock may be held by a server that is just
 	// starting or stopping.
 	lockPatience = 5 * time.Second
+	// reconnects bounds how often in a row a lost server is looked for. With
+	// the pauses between them that is longer than a server takes to stop.
+	reconnects = 20
 )
 
 // server is the one that a command talks to: found, or its own.
 type server struct {
-	c        *common
-	client   *mix.Mix
+	c          *common
+	interrupts *interrupts
+	client     atomic.Pointer[mix.Mix]
+
+	mu       sync.Mutex // held while a server is looked for or started
 	embedded *daemon.Server
 }
 
-// connect finds the healthy server of the data directory or starts one.
-func (c *common) connect(ctx context.Context) (*server, error) {
-	s := &server{c: c}
-	return s, s.reconnect(ctx)
+// connect finds the healthy server of the data directory or starts one. The
+// context that it returns ends at an interrupt, unless the command has
+// something better to do then ([interrupts.on]). The caller closes the server.
+func (c *common) connect(ctx context.Context) (*server, context.Context, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &server{c: c, interrupts: watchInterrupts(cancel)}
+	if err := s.reconnect(ctx); err != nil {
+		return nil, nil, errors.Join(err, s.close(ctx))
+	}
+	return s, ctx, nil
 }
+
+// api is the client of the server as it is now.
+func (s *server) api() *mix.Mix { return s.client.Load() }
 
 // reconnect points the client to a server that is there now. Of several that
 // try to start one, one gets the lock; the others wait until it is healthy.
 func (s *server) reconnect(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.embedded != nil {
 		return nil
 	}
@@ -52,7 +69,7 @@ func (s *server) reconnect(ctx context.Context) error {
 	for {
 		info, err := discovery.Find(ctx, dirs.Data)
 		if err == nil {
-			s.client = mix.New(info.URL, mix.WithToken(info.Token))
+			s.client.Store(mix.New(info.URL, mix.WithToken(info.Token)))
 			return nil
 		}
 		if err := s.embed(ctx); err == nil {
@@ -60,12 +77,8 @@ func (s *server) reconnect(ctx context.Context) error {
 		} else if !errors.Is(err, discovery.ErrLocked) || time.Now().After(deadline) {
 			return err
 		}
-		timer := time.NewTimer(20 * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }
@@ -82,8 +95,59 @@ func (s *server) embed(ctx context.Context) error {
 		return err
 	}
 	s.embedded = srv
-	s.client = mix.New(srv.URL(), mix.WithToken(srv.Token()))
+	s.client.Store(mix.New(srv.URL(), mix.WithToken(srv.Token())))
 	return nil
+}
+
+// retry calls until the call reaches a server that takes it. A server that is
+// found may stop or die before it answers: then another one is found or
+// started.
+func (s *server) retry(ctx context.Context, call func(*mix.Mix) error) error {
+	var err error
+	for try := range reconnects {
+		if try > 0 {
+			if perr := pause(ctx, backoff(try)); perr != nil {
+				return perr
+			}
+			if err = s.reconnect(ctx); errors.Is(err, discovery.ErrLocked) {
+				continue
+			} else if err != nil {
+				return err
+			}
+		}
+		if err = call(s.api()); err == nil || !lost(ctx, err) {
+			return err
+		}
+	}
+	return fmt.Errorf("the server went away and could not be reached again: %w", err)
+}
+
+// lost reports whether an error means that the server is gone or about to go,
+// and not that it refused.
+func lost(ctx context.Context, err error) bool {
+	var refused *mix.APIError
+	if errors.As(err, &refused) {
+		return refused.Reason == "stopping"
+	}
+	return ctx.Err() == nil
+}
+
+// backoff is how long to wait before a try: nothing, then more and more, up to
+// a second.
+func backoff(try int) time.Duration {
+	return min(time.Duration(try-1)*100*time.Millisecond, time.Second)
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // serverConfig is what a server is started with.
@@ -105,22 +169,29 @@ func (c *common) serverConfig() (daemon.Config, error) {
 // close ends an embedded server. Work of others that it does goes on first:
 // an interrupt ends it.
 func (s *server) close(ctx context.Context) error {
+	defer s.interrupts.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.embedded == nil {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	if n := s.embedded.Busy(); n > 0 {
-		fmt.Fprintf(s.c.err, "Other clients have %d runs under way in this process; it stays until they are done (ctrl-c interrupts them).\n", n)
-		wait, stop := signal.NotifyContext(ctx, os.Interrupt)
-		s.embedded.WaitIdle(wait)
-		stop()
-	}
-	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	if err := s.embedded.Stop(ctx); err != nil {
+	if n := s.embedded.Busy(); n > 0 {
+		fmt.Fprintf(s.c.err, "Work for other clients goes on in this process (%d under way); it ends when that is done, or at ctrl-c.\n", n)
+		wait, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+		defer interrupt()
+		s.interrupts.on(interrupt)
+		s.embedded.WaitIdle(wait)
+		if wait.Err() != nil {
+			cancel() // no grace: the person has asked for the end
+		}
+	}
+	err := s.embedded.Stop(stop)
+	s.embedded = nil
+	if err != nil {
 		return fmt.Errorf("stop the server: %w", err)
 	}
-	s.embedded = nil
 	return nil
 }
 

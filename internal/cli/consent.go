@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mixagent/mix/internal/domain"
 	mix "github.com/mixagent/mix/sdk"
@@ -19,17 +20,29 @@ import (
 type consent struct {
 	out     io.Writer
 	srv     *server
-	lines   chan string
+	lines   chan line
 	events  chan consentEvent
 	done    chan struct{}
 	stopped chan struct{}
 }
 
+// line is what was typed, and when it was read.
+type line struct {
+	text string
+	at   time.Time
+}
+
+// maxTyped bounds the lines that may wait; more are dropped.
+const maxTyped = 256
+
 type consentEvent struct {
 	ctx      context.Context
 	ask      *question
-	resolved string
+	resolved resolution
 }
+
+// resolution says that a request needs no answer any more.
+type resolution struct{ ID, Outcome, By string }
 
 // question is a permission event, as far as a person needs it.
 type question struct {
@@ -40,23 +53,27 @@ type question struct {
 
 func newConsent(in io.Reader, out io.Writer, srv *server) *consent {
 	c := &consent{
-		out: out, srv: srv, lines: make(chan string), events: make(chan consentEvent, 64),
+		out: out, srv: srv, lines: make(chan line, maxTyped), events: make(chan consentEvent, 64),
 		done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	// The reader of the terminal cannot be interrupted; it ends with the
 	// program, and holds nothing but its line.
-	go func() {
-		scan := bufio.NewScanner(in)
-		for scan.Scan() {
-			select {
-			case c.lines <- scan.Text():
-			case <-c.done:
-				return
-			}
-		}
-	}()
+	go c.readLines(in)
 	go c.loop()
 	return c
+}
+
+// readLines reads what is typed, also while nothing is asked: a line counts as
+// an answer only when it was typed after its question was shown.
+func (c *consent) readLines(in io.Reader) {
+	defer close(c.lines)
+	scan := bufio.NewScanner(in)
+	for scan.Scan() {
+		select {
+		case c.lines <- line{scan.Text(), time.Now()}:
+		default:
+		}
+	}
 }
 
 func (c *consent) close() {
@@ -74,11 +91,9 @@ func (c *consent) event(ctx context.Context, ev mix.Event) {
 			return
 		}
 	case "request_resolved":
-		var d struct{ ID string }
-		if json.Unmarshal(ev.Data, &d) != nil {
+		if json.Unmarshal(ev.Data, &e.resolved) != nil {
 			return
 		}
-		e.resolved = d.ID
 	default:
 		return
 	}
@@ -88,48 +103,94 @@ func (c *consent) event(ctx context.Context, ev mix.Event) {
 	}
 }
 
-// loop shows the first question that waits and takes lines as its answer.
+// loop asks the questions that wait.
 func (c *consent) loop() {
 	defer close(c.stopped)
-	var waiting []consentEvent
-	answered := "" // the request that was answered here
+	a := asking{c: c}
+	lines := c.lines
 	for {
-		lines := c.lines
-		if len(waiting) == 0 {
-			lines = nil
-		}
 		select {
 		case <-c.done:
 			return
 		case e := <-c.events:
-			if e.ask != nil {
-				if waiting = append(waiting, e); len(waiting) == 1 {
-					c.show(e.ask)
-				}
+			a.take(e)
+		case l, ok := <-lines:
+			if !ok {
+				lines = nil // a closed channel is always ready
+				a.closed = true
+				a.next()
 				continue
 			}
-			for i := range waiting {
-				if waiting[i].ask.ID != e.resolved {
-					continue
-				}
-				waiting = append(waiting[:i], waiting[i+1:]...)
-				if i == 0 {
-					if e.resolved != answered {
-						fmt.Fprintln(c.out, "(answered elsewhere)")
-					}
-					if len(waiting) > 0 {
-						c.show(waiting[0].ask)
-					}
-				}
-				break
-			}
-		case line := <-lines:
-			if c.answer(waiting[0], line) {
-				answered = waiting[0].ask.ID
-			} else {
-				c.show(waiting[0].ask)
-			}
+			a.typed(l)
 		}
+	}
+}
+
+// asking is the state of the questions.
+type asking struct {
+	c        *consent
+	waiting  []consentEvent
+	shown    time.Time // when the first that waits was shown
+	answered bool      // the first that waits was answered here
+	closed   bool      // nobody can type any more
+}
+
+// take adds or withdraws a question.
+func (a *asking) take(e consentEvent) {
+	if e.ask != nil {
+		// After a reconnection a question may come again.
+		if slices.ContainsFunc(a.waiting, func(w consentEvent) bool { return w.ask.ID == e.ask.ID }) {
+			return
+		}
+		if a.waiting = append(a.waiting, e); len(a.waiting) == 1 {
+			a.next()
+		}
+		return
+	}
+	i := slices.IndexFunc(a.waiting, func(w consentEvent) bool { return w.ask.ID == e.resolved.ID })
+	if i < 0 {
+		return
+	}
+	a.waiting = slices.Delete(a.waiting, i, i+1)
+	if i > 0 {
+		return
+	}
+	switch r := e.resolved; {
+	case a.answered:
+	case r.By == "person":
+		fmt.Fprintf(a.c.out, "(answered elsewhere: %s)\n", domain.SanitizeLine(r.Outcome))
+	default:
+		fmt.Fprintf(a.c.out, "(no answer is needed any more: %s)\n", domain.SanitizeLine(r.Outcome))
+	}
+	a.answered = false
+	a.next()
+}
+
+// next shows the first question that waits. Where nobody can type any more it
+// is denied: nothing else would end the waiting.
+func (a *asking) next() {
+	if len(a.waiting) == 0 || a.answered {
+		return
+	}
+	e := a.waiting[0]
+	a.c.show(e.ask)
+	a.shown = time.Now()
+	if a.closed {
+		fmt.Fprintln(a.c.out, "no (the terminal's input has ended)")
+		a.answered = a.c.send(e, func(client *mix.Mix) error {
+			return client.Deny(e.ctx, e.ask.ID, mix.Answer{Reason: "the input of the terminal has ended, so nobody can answer"})
+		})
+	}
+}
+
+// typed takes a line as the answer to the question that is shown. What was
+// typed before it was shown was not meant for it.
+func (a *asking) typed(l line) {
+	if len(a.waiting) == 0 || a.answered || !l.at.After(a.shown) {
+		return
+	}
+	if a.answered = a.c.answer(a.waiting[0], l.text); !a.answered {
+		a.next()
 	}
 }
 
@@ -147,7 +208,9 @@ func (c *consent) show(q *question) {
 		fmt.Fprintln(c.out, "  (this is too long to be shown whole)")
 	}
 	if q.Diff != "" {
-		fmt.Fprintf(c.out, "%s\n", strings.TrimRight(domain.Sanitize(q.Diff), "\n"))
+		for line := range strings.Lines(q.Diff) {
+			fmt.Fprintf(c.out, "  %s\n", visibleLine(strings.TrimSuffix(line, "\n")))
+		}
 	}
 	if q.Reason != "" {
 		fmt.Fprintf(c.out, "  asked because: %s\n", domain.Visible(q.Reason))
@@ -159,26 +222,54 @@ func (c *consent) show(q *question) {
 	fmt.Fprintf(c.out, "Allow? y = yes, n = no%s; anything else says no and tells the model why: ", always)
 }
 
+// visibleLine is [domain.Visible] for a line of text that may be indented with
+// tabs.
+func visibleLine(s string) string {
+	parts := strings.Split(s, "\t")
+	for i := range parts {
+		parts[i] = domain.Visible(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
 // answer sends an answer; false means that the line was none.
-func (c *consent) answer(e consentEvent, line string) bool {
-	var err error
-	switch word := strings.TrimSpace(line); strings.ToLower(word) {
+func (c *consent) answer(e consentEvent, text string) bool {
+	id, a := e.ask.ID, mix.Answer{}
+	allow := false
+	switch word := strings.TrimSpace(text); strings.ToLower(word) {
 	case "":
 		return false
 	case "y", "yes":
-		err = c.srv.client.Grant(e.ctx, e.ask.ID, mix.Answer{})
+		allow = true
 	case "a", "always":
 		if e.ask.Rule == "" {
 			return false
 		}
-		err = c.srv.client.Grant(e.ctx, e.ask.ID, mix.Answer{Scope: "session", Rule: e.ask.Rule})
+		allow, a = true, mix.Answer{Scope: "session", Rule: e.ask.Rule}
 	case "n", "no":
-		err = c.srv.client.Deny(e.ctx, e.ask.ID, mix.Answer{})
 	default:
-		err = c.srv.client.Deny(e.ctx, e.ask.ID, mix.Answer{Reason: word})
+		a.Reason = word
 	}
-	if err != nil && !mix.IsNotFound(err) {
-		fmt.Fprintf(c.out, "The answer did not arrive: %s\n", domain.SanitizeLine(err.Error()))
+	return c.send(e, func(client *mix.Mix) error {
+		if allow {
+			return client.Grant(e.ctx, id, a)
+		}
+		return client.Deny(e.ctx, id, a)
+	})
+}
+
+// send sends an answer and reports whether the question is settled. One that
+// is not there any more was answered elsewhere.
+func (c *consent) send(e consentEvent, call func(*mix.Mix) error) bool {
+	err := call(c.srv.api())
+	if mix.IsNotFound(err) {
+		fmt.Fprintln(c.out, "(too late: this was decided already)")
+		return true
+	}
+	if err != nil {
+		if e.ctx.Err() == nil {
+			fmt.Fprintf(c.out, "The answer did not arrive: %s\n", domain.SanitizeLine(err.Error()))
+		}
 		return false
 	}
 	return true
@@ -202,7 +293,7 @@ func showInput(w io.Writer, params json.RawMessage) {
 			if i > 0 {
 				label = strings.Repeat(" ", len(label))
 			}
-			fmt.Fprintf(w, "  %s %s\n", label, domain.Visible(line))
+			fmt.Fprintf(w, "  %s %s\n", label, visibleLine(line))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mixagent/mix/internal/config"
 	"github.com/mixagent/mix/internal/discovery"
+	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/store"
 )
 
@@ -47,7 +48,7 @@ It exits with 1 when something has to be repaired before Mix can work.`,
 			err = printJSON(c.out, found)
 		} else {
 			for _, f := range found {
-				fmt.Fprintf(c.out, "%-8s %-12s %s\n", f.Status, f.Name, f.Text)
+				fmt.Fprintf(c.out, "%-8s %-12s %s\n", f.Status, f.Name, domain.SanitizeLine(f.Text))
 			}
 		}
 		if err == nil && bad {

@@ -47,20 +47,22 @@ describe.`,
 		if c.dir, err = c.directory(); err != nil {
 			return err
 		}
-		ctx := cmd.Context()
-		srv, err := c.connect(ctx)
+		if _, err := c.policy(); err != nil {
+			return err
+		}
+		srv, ctx, err := c.connect(cmd.Context())
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, srv.close(ctx)) }()
 		var e mix.Explanation
 		if session != "" {
-			e, err = srv.client.Explain(ctx, session, args[0])
+			e, err = srv.api().Explain(ctx, session, args[0])
 			if mix.IsNotFound(err) {
 				return noSession(session)
 			}
 		} else {
-			e, err = srv.client.ExplainFor(ctx, mix.SessionSpec{
+			e, err = srv.api().ExplainFor(ctx, mix.SessionSpec{
 				Directory: c.dir, PermissionMode: c.mode, Allow: c.allow, Deny: c.deny, GrantDirectory: true,
 			}, args[0])
 		}

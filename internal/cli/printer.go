@@ -14,14 +14,18 @@ import (
 // printer shows the events of a run as they come, and its end.
 type printer interface {
 	event(mix.Event)
-	end(*summary) error
+	// notice shows a sentence about the run itself.
+	notice(string)
+	end(*summary)
+	// failed returns the first error of writing the output.
+	failed() error
 }
 
 // jsonPrinter writes JSON lines: the events too, or only what the run came to.
 type jsonPrinter struct {
-	out    io.Writer
-	stream bool
-	err    error
+	out, notes io.Writer
+	stream     bool
+	err        error
 }
 
 func (p *jsonPrinter) event(ev mix.Event) {
@@ -30,25 +34,28 @@ func (p *jsonPrinter) event(ev mix.Event) {
 	}
 }
 
-func (p *jsonPrinter) end(s *summary) error {
+func (p *jsonPrinter) notice(text string) { fmt.Fprintln(p.notes, text) }
+
+func (p *jsonPrinter) end(s *summary) {
 	if !p.stream {
 		p.line(s)
-		return p.err
+		return
 	}
 	p.line(struct {
 		Type string `json:"type"`
 		*summary
 	}{"result", s})
-	return p.err
 }
+
+func (p *jsonPrinter) failed() error { return p.err }
 
 func (p *jsonPrinter) line(v any) {
 	data, err := json.Marshal(v)
 	if err == nil {
-		_, err = p.out.Write(append(data, '\n'))
+		_, err = p.out.Write(append(escapeJSON(data), '\n'))
 	}
-	if p.err == nil {
-		p.err = err
+	if p.err == nil && err != nil {
+		p.err = fmt.Errorf("write the output: %w", err)
 	}
 }
 
@@ -61,7 +68,7 @@ type textPrinter struct {
 	calls    map[string]string // what each call does, by its identifier
 	open     bool              // the last line of out has no end yet
 	message  string            // the answer that is being written
-	failed   error
+	broken   error
 }
 
 func newTextPrinter(out, err io.Writer) *textPrinter {
@@ -70,18 +77,21 @@ func newTextPrinter(out, err io.Writer) *textPrinter {
 
 func (p *textPrinter) event(ev mix.Event) {
 	var d struct {
-		AssistantMessageID, Content, ID, Name, Input, ToolCallID, Text, Error, State string
-		IsError                                                                      bool
-		Attempt, MaxAttempts                                                         int
-		RetryAfter                                                                   int64
+		AssistantMessageID, Content, ID, Name, Input, ToolCallID, Text, Error, ParentToolCallID string
+		IsError                                                                                 bool
+		Attempt, MaxAttempts                                                                    int
+		RetryAfter                                                                              int64
 	}
 	if json.Unmarshal(ev.Data, &d) != nil {
 		return
 	}
 	switch ev.Type {
 	case "content":
+		if d.ParentToolCallID != "" {
+			return // what a sub-agent says is not the answer
+		}
 		if p.message != "" && p.message != d.AssistantMessageID {
-			p.endLine()
+			p.endAnswer()
 			p.text("\n") // one answer is a paragraph apart from the next
 		}
 		p.message = d.AssistantMessageID
@@ -103,9 +113,12 @@ func (p *textPrinter) event(ev mix.Event) {
 	}
 }
 
-func (p *textPrinter) end(s *summary) error {
-	p.text(string(p.clean.Flush(nil)))
-	p.endLine()
+func (p *textPrinter) notice(text string) { p.note("%s", text) }
+
+func (p *textPrinter) failed() error { return p.broken }
+
+func (p *textPrinter) end(s *summary) {
+	p.endAnswer()
 	switch s.Reason {
 	case "max_steps":
 		p.note("Stopped at the cap on steps; send another message to go on, or raise --max-steps.")
@@ -123,7 +136,6 @@ func (p *textPrinter) end(s *summary) error {
 		}
 		p.note("%s · %d tokens in, %d out · %s", s.model, total-s.Usage.Output, s.Usage.Output, cost)
 	}
-	return p.failed
 }
 
 // text writes a piece of the answer.
@@ -132,8 +144,8 @@ func (p *textPrinter) text(s string) {
 		return
 	}
 	_, err := io.WriteString(p.out, s)
-	if p.failed == nil && err != nil {
-		p.failed = fmt.Errorf("write the answer: %w", err)
+	if p.broken == nil && err != nil {
+		p.broken = fmt.Errorf("write the answer: %w", err)
 	}
 	p.open = !strings.HasSuffix(s, "\n")
 }
@@ -142,6 +154,13 @@ func (p *textPrinter) endLine() {
 	if p.open {
 		p.text("\n")
 	}
+}
+
+// endAnswer ends what the model says: an escape sequence that it left open
+// takes nothing of what follows.
+func (p *textPrinter) endAnswer() {
+	p.text(string(p.clean.Flush(nil)))
+	p.endLine()
 }
 
 // note writes a line to standard error.

@@ -109,7 +109,6 @@ Then set ANTHROPIC_API_KEY or OPENAI_API_KEY and leave out --model demo.`,
 	}
 	root.SetVersionTemplate("mix {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.CompletionOptions.HiddenDefaultCmd = false
 	p := root.PersistentFlags()
 	p.StringVar(&c.dataDir, "data-dir", "", "where Mix keeps its data (default: $MIX_DATA_DIR, else the platform's place)")
 	p.BoolVarP(&c.verbose, "verbose", "v", false, "write the server's log to standard error")
@@ -119,8 +118,46 @@ Then set ANTHROPIC_API_KEY or OPENAI_API_KEY and leave out --model demo.`,
 		newRunCommand(c), newServeCommand(c), newSessionsCommand(c), newAuditCommand(c),
 		newPermissionsCommand(c), newConfigCommand(c), newDoctorCommand(c),
 	)
+	root.SetHelpCommand(newHelpCommand(root))
+	root.InitDefaultCompletionCmd()
+	groups(root)
 	usageErrors(root)
 	return root
+}
+
+// newHelpCommand is cobra's, but a command that does not exist is a mistake.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q; see: mix help", strings.Join(args, " "))
+			}
+			cmd.InitDefaultHelpFlag()
+			cmd.InitDefaultVersionFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// groups lets a command that has only subcommands refuse others; by itself it
+// shows its help.
+func groups(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		groups(sub)
+		if sub.Runnable() {
+			continue
+		}
+		sub.Args = nil
+		sub.RunE = func(sub *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%q is no command of %s; see: %s --help", args[0], sub.CommandPath(), sub.CommandPath())
+			}
+			return sub.Help()
+		}
+	}
 }
 
 // usageErrors makes wrong arguments of every command end with exit code 2.

@@ -2,14 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
+	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -99,33 +96,21 @@ func (o *runOptions) readPrompt(args []string) (string, error) {
 
 // run sends the prompt and follows its run to the end.
 func (o *runOptions) run(ctx context.Context) error {
-	printer, err := o.printer()
+	out, err := o.printer()
 	if err != nil {
 		return err
 	}
-	if o.session != "" && o.resume {
-		return usagef("--session and --continue exclude each other; give one of them")
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.dir, err = o.directory(); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	srv, err := o.connect(ctx)
+	srv, ctx, err := o.connect(ctx)
 	if err != nil {
 		return err
 	}
-	session, err := o.openSession(ctx, srv)
-	if err != nil {
-		return errors.Join(err, srv.close(ctx))
-	}
-	f := &follower{
-		o: o, srv: srv, session: session.ID, printer: printer,
-		key: newKey(), approver: o.stdinIsTerminal() && o.errIsTerminal(),
-	}
-	release := f.onSignal(ctx)
-	code, err := f.follow(ctx)
-	release()
+	code, err := o.runOn(ctx, srv, out)
 	if cerr := srv.close(ctx); err == nil {
 		err = cerr
 	}
@@ -135,170 +120,117 @@ func (o *runOptions) run(ctx context.Context) error {
 	return exitWith(code)
 }
 
+func (o *runOptions) runOn(ctx context.Context, srv *server, out printer) (int, error) {
+	session, err := o.openSession(ctx, srv)
+	if err != nil {
+		return exitFailed, err
+	}
+	f := &follower{
+		o: o, srv: srv, session: session.ID, out: out,
+		prompt: mix.Prompt{
+			Text: o.prompt, ThinkingLevel: o.thinking, IdempotencyKey: newKey(),
+			Approver: o.stdinIsTerminal() && o.errIsTerminal(),
+		},
+	}
+	if o.resumes() {
+		f.prompt.MaxSteps = o.maxSteps
+	}
+	return f.follow(ctx)
+}
+
+// check refuses flags that no server could make sense of.
+func (o *runOptions) check() error {
+	if _, err := o.policy(); err != nil {
+		return err
+	}
+	if o.session != "" && o.resume {
+		return usagef("--session and --continue exclude each other; give one of them")
+	}
+	switch o.thinking {
+	case "", "off", "basic", "medium", "maximum":
+	default:
+		return usagef("--thinking %q is none of off, basic, medium, maximum", o.thinking)
+	}
+	if !o.resumes() {
+		return nil
+	}
+	// A rule that silently does not hold is worse than an error.
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{{"allow", len(o.allow) > 0}, {"deny", len(o.deny) > 0}, {"trust", o.trust}, {"max-cost", o.maxCost > 0}} {
+		if f.given {
+			return usagef("--%s belongs to a session from its beginning and cannot be changed by a further prompt; leave it out, or begin a new session", f.name)
+		}
+	}
+	return nil
+}
+
+// resumes reports whether the prompt goes to a session that is there already.
+func (o *runOptions) resumes() bool { return o.session != "" || o.resume }
+
 // printer returns what shows the events of the run.
 func (o *runOptions) printer() (printer, error) {
 	switch o.format {
 	case "text":
 		return newTextPrinter(o.out, o.err), nil
 	case "json":
-		return &jsonPrinter{out: o.out}, nil
+		return &jsonPrinter{out: o.out, notes: o.err}, nil
 	case "stream-json":
-		return &jsonPrinter{out: o.out, stream: true}, nil
+		return &jsonPrinter{out: o.out, notes: o.err, stream: true}, nil
 	}
 	return nil, usagef("--format %q is none of text, json, stream-json", o.format)
 }
 
 // openSession finds or makes the session that the flags name.
-func (o *runOptions) openSession(ctx context.Context, srv *server) (mix.Session, error) {
-	if o.session != "" {
-		s, err := srv.client.Session(ctx, o.session)
-		if mix.IsNotFound(err) {
-			return s, usagef("there is no session %s; `mix sessions list` shows those that exist", o.session)
+func (o *runOptions) openSession(ctx context.Context, srv *server) (s mix.Session, err error) {
+	err = srv.retry(ctx, func(client *mix.Mix) error {
+		switch {
+		case o.session != "":
+			s, err = client.Session(ctx, o.session)
+		case o.resume:
+			s, err = o.latest(ctx, client)
+		default:
+			s, err = client.CreateSession(ctx, mix.SessionSpec{
+				Directory: o.dir, Model: o.model, PermissionMode: o.mode, Allow: o.allow, Deny: o.deny,
+				Trust: o.trust, MaxSteps: o.maxSteps, MaxCost: o.maxCost, GrantDirectory: true,
+			})
 		}
-		return s, err
-	}
-	if o.resume {
-		list, err := srv.client.Sessions(ctx, mix.SessionFilter{Directory: o.dir, Limit: 1})
-		if err != nil {
-			return mix.Session{}, err
-		}
-		if len(list) == 0 {
-			return mix.Session{}, usagef("there is no session of %s to continue; leave out --continue to begin one", o.dir)
-		}
-		return list[0], nil
-	}
-	return srv.client.CreateSession(ctx, mix.SessionSpec{
-		Directory: o.dir, Model: o.model, PermissionMode: o.mode, Allow: o.allow, Deny: o.deny,
-		Trust: o.trust, MaxSteps: o.maxSteps, MaxCost: o.maxCost, GrantDirectory: true,
+		return err
 	})
+	if o.session != "" && mix.IsNotFound(err) {
+		return s, noSession(o.session)
+	}
+	if err == nil && o.resumes() {
+		err = o.agrees(s)
+	}
+	return s, err
 }
 
-// follower sends the prompt and reads its events until the run has ended,
-// through the end of a server if need be.
-type follower struct {
-	o        *runOptions
-	srv      *server
-	session  string
-	printer  printer
-	key      string
-	approver bool
-
-	lastID  int64
-	runID   string
-	summary summary
-	consent *consent
-}
-
-// reconnects bounds how often a lost server is looked for in a row.
-const reconnects = 20
-
-// follow returns the exit code of the run.
-func (f *follower) follow(ctx context.Context) (int, error) {
-	if f.approver {
-		f.consent = newConsent(f.o.in, f.o.err, f.srv)
-		defer f.consent.close()
-	}
-	sub, err := f.srv.client.Submit(ctx, f.session, mix.Prompt{
-		Text: f.o.prompt, ThinkingLevel: f.o.thinking, Approver: f.approver, IdempotencyKey: f.key,
-	})
+// latest is the latest session of the directory.
+func (o *runOptions) latest(ctx context.Context, client *mix.Mix) (mix.Session, error) {
+	dir, err := filepath.EvalSymlinks(o.dir) // sessions have the resolved path
 	if err != nil {
-		return exitFailed, err
+		return mix.Session{}, usagef("--dir: %w", err)
 	}
-	f.runID = sub.RunID
-	f.summary.SessionID, f.summary.RunID = f.session, f.runID
-	stream := sub.EventStream
-	for try := 0; ; try++ {
-		seen, ended := f.read(ctx, stream)
-		stream.Close()
-		if ended {
-			if err := f.summary.settle(ctx, f.srv.client); err != nil {
-				return exitFailed, err
-			}
-			return f.summary.exitCode(), f.printer.end(&f.summary)
-		}
-		if ctx.Err() != nil {
-			return exitInterrupted, ctx.Err()
-		}
-		if seen {
-			try = 0
-		}
-		if try >= reconnects {
-			return exitFailed, fmt.Errorf("the server went away and could not be reached again: %w", err)
-		}
-		if stream, err = f.reconnect(ctx, try); err != nil {
-			return exitFailed, err
-		}
+	list, err := client.Sessions(ctx, mix.SessionFilter{Directory: dir, Limit: 1})
+	if err != nil {
+		return mix.Session{}, err
 	}
+	if len(list) == 0 {
+		return mix.Session{}, usagef("there is no session of %s to continue; leave out --continue to begin one, or name another one of `mix sessions list` with --session", o.dir)
+	}
+	return list[0], nil
 }
 
-// reconnect finds the server again, or starts one, and goes on behind the last
-// event that was seen.
-func (f *follower) reconnect(ctx context.Context, try int) (*mix.EventStream, error) {
-	var last error
-	for ; try < reconnects; try++ {
-		timer := time.NewTimer(min(time.Duration(try)*100*time.Millisecond, time.Second))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		}
-		if last = f.srv.reconnect(ctx); last != nil {
-			continue
-		}
-		var stream *mix.EventStream
-		stream, last = f.srv.client.Events(ctx, f.session, mix.EventOptions{LastEventID: &f.lastID, Approver: f.approver})
-		if last == nil {
-			return stream, nil
-		}
+// agrees checks flags that a session may have already.
+func (o *runOptions) agrees(s mix.Session) error {
+	model := s.Provider + "/" + s.ModelID
+	if !slices.Contains([]string{"", model, s.ModelID, s.Provider}, o.model) {
+		return usagef("session %s uses %s, not %s; leave out --model, or begin a new session", s.ID, model, o.model)
 	}
-	return nil, fmt.Errorf("the server went away and could not be reached again: %w", last)
-}
-
-// read prints events until the stream or the run ends.
-func (f *follower) read(ctx context.Context, stream *mix.EventStream) (seen, ended bool) {
-	for stream.Next() {
-		ev := stream.Event()
-		f.lastID = ev.ID
-		seen = true
-		if ev.Type == "connected" || ev.Type == "heartbeat" {
-			continue
-		}
-		f.summary.add(ev, f.runID)
-		if f.consent != nil {
-			f.consent.event(ctx, ev)
-		}
-		f.printer.event(ev)
-		if f.summary.complete {
-			return true, true
-		}
+	if o.mode != "" && o.mode != s.PermissionMode {
+		return usagef("session %s has the permission mode %s, not %s; leave out --permission-mode, or begin a new session", s.ID, s.PermissionMode, o.mode)
 	}
-	return seen, false
-}
-
-// onSignal cancels the run at the first interrupt and ends the program at the
-// second.
-func (f *follower) onSignal(ctx context.Context) (release func()) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		for n := 0; ; n++ {
-			select {
-			case <-done:
-				return
-			case <-signals:
-			}
-			if n > 0 {
-				os.Exit(exitInterrupted)
-			}
-			fmt.Fprintln(f.o.err, "Stopping… (once more to leave at once)")
-			f.summary.interrupted.Store(true)
-			go func() { _ = f.srv.client.Cancel(context.WithoutCancel(ctx), f.session) }()
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(done)
-	}
+	return nil
 }

@@ -38,7 +38,7 @@ When it is ready it prints one line on standard output:
 
   mix listening on http://HOST:PORT
 
-It ends on SIGINT or SIGTERM: running work gets ten seconds, then it is
+It ends on SIGINT, SIGTERM or SIGHUP: running work gets ten seconds, then it is
 interrupted cleanly; a second signal interrupts it at once. An address that is
 not loopback needs the token of server.lock, which is in the data directory,
 in every request.`,
@@ -72,8 +72,12 @@ func (o *serveOptions) run(ctx context.Context) error {
 	cfg.Addr = net.JoinHostPort(o.host, strconv.Itoa(o.port))
 	cfg.Log = o.err
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	// A log that nobody reads any more must not end the server.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	srv, err := daemon.Start(ctx, cfg)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +24,9 @@ func newSessionsCommand(c *common) *cobra.Command {
 	return cmd
 }
 
+// maxList bounds a listing, as the server does.
+const maxList = 10_000
+
 // formatFlag adds --format with the values text and json.
 func formatFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("format", "text", "output: text or json")
@@ -39,14 +41,6 @@ func wantsJSON(format string) (bool, error) {
 		return true, nil
 	}
 	return false, usagef("--format %q is none of text, json", format)
-}
-
-// printJSON writes v indented.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }
 
 func newSessionsList(c *common) *cobra.Command {
@@ -64,8 +58,8 @@ func newSessionsList(c *common) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if limit < 1 {
-			return usagef("--limit must be at least 1")
+		if limit < 1 || limit > maxList {
+			return usagef("--limit must be from 1 to %d", maxList)
 		}
 		r, closeReader, err := c.openReader(cmd.Context())
 		if err != nil {
@@ -194,14 +188,13 @@ func newSessionsDelete(c *common) *cobra.Command {
 		Short: "Delete sessions with their messages and files; the audit keeps its rows",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			ctx := cmd.Context()
-			srv, err := c.connect(ctx)
+			srv, ctx, err := c.connect(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, srv.close(ctx)) }()
 			for _, id := range args {
-				if err := srv.client.DeleteSession(ctx, id); mix.IsNotFound(err) {
+				if err := srv.api().DeleteSession(ctx, id); mix.IsNotFound(err) {
 					return noSession(id)
 				} else if err != nil {
 					return err

@@ -46,7 +46,7 @@ type denied struct {
 }
 
 // add takes what an event says about the run.
-func (s *summary) add(ev mix.Event, runID string) {
+func (s *summary) add(ev mix.Event) {
 	switch ev.Type {
 	case "tool_use_parameter_streaming_complete":
 		var d struct{ ID, Name, Input string }
@@ -73,7 +73,7 @@ func (s *summary) add(ev mix.Event, runID string) {
 			RunID, State, Reason, Content, MessageID string
 			Truncated                                bool
 		}
-		if json.Unmarshal(ev.Data, &d) == nil && d.RunID == runID {
+		if json.Unmarshal(ev.Data, &d) == nil && d.RunID == s.RunID {
 			s.complete, s.Status, s.Reason, s.Result = true, d.State, d.Reason, d.Content
 			if d.Truncated {
 				s.cutMessage = d.MessageID
