@@ -87,15 +87,12 @@ func (t *turn) load(ctx context.Context) error {
 	if t.history, err = s.o.Store.History(ctx, t.a.id); err != nil {
 		return fmt.Errorf("load the conversation: %w", err)
 	}
-	for i := range t.history {
-		lean(&t.history[i])
-	}
 	t.tools = s.toolList(t.sess.Policy.Mode)
 	return nil
 }
 
 // leanResult is the longest typed result, in bytes, that the history of a run
-// keeps. Models read the text of a result; only scripted ones look further.
+// keeps, as one that is read from the store does.
 const leanResult = 256 << 10
 
 // lean drops from a message that is on disk the large results that no model is

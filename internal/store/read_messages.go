@@ -17,6 +17,9 @@ type MessageRange struct {
 	BeforeSeq int64
 	// Limit, where above 0, keeps that many of the last ones.
 	Limit int
+	// LongestResult, where above 0, leaves out typed results of tool calls that
+	// have more characters.
+	LongestResult int
 	// Queued adds those that wait for a place, at the end; Limit does not
 	// count them.
 	Queued bool
@@ -43,7 +46,7 @@ func (s *Store) Messages(ctx context.Context, session string, r MessageRange) ([
 		return nil, fmt.Errorf("messages of session %s: %w", session, translate(err))
 	}
 	slices.Reverse(rows)
-	messages, err := s.join(ctx, session, rows)
+	messages, err := s.join(ctx, session, rows, r.LongestResult)
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +64,16 @@ func (s *Store) Messages(ctx context.Context, session string, r MessageRange) ([
 	return messages, nil
 }
 
+// longestResult bounds the typed results in a history, in characters. Models
+// are sent the text of a result; only scripted ones look further, and a long
+// session would fill the memory with what nobody reads.
+const longestResult = 256 << 10
+
 // History returns all messages of a session that have a place, with their tool
-// calls: what a model is sent.
+// calls: what a model is sent. Typed results of more than 262,144 characters
+// are left out.
 func (s *Store) History(ctx context.Context, session string) ([]domain.Message, error) {
-	return s.Messages(ctx, session, MessageRange{})
+	return s.Messages(ctx, session, MessageRange{LongestResult: longestResult})
 }
 
 // QueuedMessages returns the messages of a session that wait for a place, in
@@ -97,13 +106,13 @@ func (s *Store) MessagesByEvent(ctx context.Context, session string, after, upTo
 	if err != nil {
 		return nil, fmt.Errorf("messages of session %s by event: %w", session, translate(err))
 	}
-	return s.join(ctx, session, rows)
+	return s.join(ctx, session, rows, 0)
 }
 
 // join converts rows of placed messages of one session and gives them their
 // tool calls. The calls are read after the messages: a message and its calls
 // are committed together, so none can be missing.
-func (s *Store) join(ctx context.Context, session string, rows []db.Message) ([]domain.Message, error) {
+func (s *Store) join(ctx context.Context, session string, rows []db.Message, longest int) ([]domain.Message, error) {
 	messages, err := allChecked(rows, toMessage)
 	if err != nil || len(messages) == 0 {
 		return messages, err
@@ -114,13 +123,18 @@ func (s *Store) join(ctx context.Context, session string, rows []db.Message) ([]
 		index[messages[i].ID] = i
 		first, last = min(first, messages[i].Seq), max(last, messages[i].Seq)
 	}
-	calls, err := s.read.CallsBySequence(ctx, db.CallsBySequenceParams{SessionID: session, First: first, Last: last})
+	if longest <= 0 {
+		longest = math.MaxInt32
+	}
+	calls, err := s.read.CallsBySequence(ctx, db.CallsBySequenceParams{
+		SessionID: session, First: first, Last: last, Longest: int64(longest),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("tool calls of session %s: %w", session, translate(err))
 	}
 	for _, c := range calls {
 		if i, ok := index[c.MessageID]; ok {
-			messages[i].Calls = append(messages[i].Calls, toCall(c))
+			messages[i].Calls = append(messages[i].Calls, toCall(db.ToolCall(c)))
 		}
 	}
 	return messages, nil

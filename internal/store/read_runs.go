@@ -50,14 +50,6 @@ func (s *Store) UnfinishedRuns(ctx context.Context) ([]domain.Run, error) {
 	return manyRuns(rows, err, "unfinished runs")
 }
 
-// LastEndedRuns returns the runs that ended last: those that ended no longer
-// than within before the last of them did, in the order they ended. Recovery
-// looks at them for events that did not reach the disk.
-func (s *Store) LastEndedRuns(ctx context.Context, within time.Duration) ([]domain.Run, error) {
-	rows, err := s.read.LastEndedRuns(ctx, within.Milliseconds())
-	return manyRuns(rows, err, "runs that ended last")
-}
-
 func manyRuns(rows []db.Run, err error, what string) ([]domain.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, translate(err))

@@ -91,8 +91,6 @@ func TestRunLookups(t *testing.T) {
 	many("unfinished", elsewhere, running, queued)(s.UnfinishedRuns(t.Context()))
 	many("runs", queued, running, done)(s.Runs(t.Context(), session, 0))
 	many("last run", queued)(s.Runs(t.Context(), session, 1))
-	many("ended last", late)(s.LastEndedRuns(t.Context(), 8*time.Second))
-	many("ended last, wider", done, late)(s.LastEndedRuns(t.Context(), 9*time.Second))
 }
 
 func second[T any](_ T, err error) error { return err }

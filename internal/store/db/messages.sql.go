@@ -79,27 +79,58 @@ func (q *Queries) AddMessage(ctx context.Context, arg AddMessageParams) error {
 }
 
 const callsBySequence = `-- name: CallsBySequence :many
-SELECT tool_calls.id, tool_calls.session_id, tool_calls.message_id, tool_calls.run_id, tool_calls.call_id, tool_calls.place, tool_calls.tool, tool_calls.state, tool_calls.request_id, tool_calls.is_error, tool_calls.created_at, tool_calls.started_at, tool_calls.ended_at, tool_calls.input, tool_calls.result, tool_calls.text FROM messages JOIN tool_calls ON tool_calls.message_id = messages.id
-WHERE messages.session_id = ?1 AND messages.sequence BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER)
+SELECT tool_calls.id, tool_calls.session_id, tool_calls.message_id, tool_calls.run_id, tool_calls.call_id,
+  tool_calls.place, tool_calls.tool, tool_calls.state, tool_calls.request_id, tool_calls.is_error,
+  tool_calls.created_at, tool_calls.started_at, tool_calls.ended_at, tool_calls.input,
+  CAST(CASE WHEN length(tool_calls.result) > CAST(?1 AS INTEGER) THEN '' ELSE tool_calls.result END AS TEXT) AS result,
+  tool_calls.text
+FROM messages JOIN tool_calls ON tool_calls.message_id = messages.id
+WHERE messages.session_id = ?2 AND messages.sequence BETWEEN CAST(?3 AS INTEGER) AND CAST(?4 AS INTEGER)
 ORDER BY messages.sequence, tool_calls.place
 `
 
 type CallsBySequenceParams struct {
+	Longest   int64
 	SessionID string
 	First     int64
 	Last      int64
 }
 
-// The calls of the messages from one place of a session to another.
-func (q *Queries) CallsBySequence(ctx context.Context, arg CallsBySequenceParams) ([]ToolCall, error) {
-	rows, err := q.db.QueryContext(ctx, callsBySequence, arg.SessionID, arg.First, arg.Last)
+type CallsBySequenceRow struct {
+	ID        string
+	SessionID string
+	MessageID string
+	RunID     string
+	CallID    string
+	Place     int64
+	Tool      string
+	State     string
+	RequestID string
+	IsError   bool
+	CreatedAt int64
+	StartedAt int64
+	EndedAt   int64
+	Input     string
+	Result    string
+	Text      string
+}
+
+// The calls of the messages from one place of a session to another, without
+// results that are longer than longest.
+func (q *Queries) CallsBySequence(ctx context.Context, arg CallsBySequenceParams) ([]CallsBySequenceRow, error) {
+	rows, err := q.db.QueryContext(ctx, callsBySequence,
+		arg.Longest,
+		arg.SessionID,
+		arg.First,
+		arg.Last,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ToolCall{}
+	items := []CallsBySequenceRow{}
 	for rows.Next() {
-		var i ToolCall
+		var i CallsBySequenceRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.SessionID,

@@ -201,53 +201,6 @@ func (q *Queries) GetRun(ctx context.Context, id string) (Run, error) {
 	return i, err
 }
 
-const lastEndedRuns = `-- name: LastEndedRuns :many
-SELECT id, session_id, message_id, state, reason, plan_mode, effort, max_steps, steps, event_seq, idempotency_key, digest, created_at, started_at, ended_at, error_type, error FROM runs
-WHERE ended_at > 0 AND ended_at >= (SELECT MAX(r.ended_at) FROM runs r WHERE r.ended_at > 0) - CAST(?1 AS INTEGER)
-ORDER BY ended_at, id
-`
-
-func (q *Queries) LastEndedRuns(ctx context.Context, within int64) ([]Run, error) {
-	rows, err := q.db.QueryContext(ctx, lastEndedRuns, within)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Run{}
-	for rows.Next() {
-		var i Run
-		if err := rows.Scan(
-			&i.ID,
-			&i.SessionID,
-			&i.MessageID,
-			&i.State,
-			&i.Reason,
-			&i.PlanMode,
-			&i.Effort,
-			&i.MaxSteps,
-			&i.Steps,
-			&i.EventSeq,
-			&i.IdempotencyKey,
-			&i.Digest,
-			&i.CreatedAt,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.ErrorType,
-			&i.Error,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listRuns = `-- name: ListRuns :many
 SELECT id, session_id, message_id, state, reason, plan_mode, effort, max_steps, steps, event_seq, idempotency_key, digest, created_at, started_at, ended_at, error_type, error FROM runs WHERE session_id = ? ORDER BY created_at DESC, id DESC LIMIT ?
 `

@@ -53,7 +53,13 @@ WHERE session_id = @session_id AND event_seq > @after AND event_seq <= @up_to AN
 ORDER BY event_seq, sequence;
 
 -- name: CallsBySequence :many
--- The calls of the messages from one place of a session to another.
-SELECT tool_calls.* FROM messages JOIN tool_calls ON tool_calls.message_id = messages.id
+-- The calls of the messages from one place of a session to another, without
+-- results that are longer than longest.
+SELECT tool_calls.id, tool_calls.session_id, tool_calls.message_id, tool_calls.run_id, tool_calls.call_id,
+  tool_calls.place, tool_calls.tool, tool_calls.state, tool_calls.request_id, tool_calls.is_error,
+  tool_calls.created_at, tool_calls.started_at, tool_calls.ended_at, tool_calls.input,
+  CAST(CASE WHEN length(tool_calls.result) > CAST(@longest AS INTEGER) THEN '' ELSE tool_calls.result END AS TEXT) AS result,
+  tool_calls.text
+FROM messages JOIN tool_calls ON tool_calls.message_id = messages.id
 WHERE messages.session_id = @session_id AND messages.sequence BETWEEN CAST(@first AS INTEGER) AND CAST(@last AS INTEGER)
 ORDER BY messages.sequence, tool_calls.place;

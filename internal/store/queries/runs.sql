@@ -27,11 +27,6 @@ SELECT * FROM runs WHERE session_id = ? ORDER BY created_at DESC, id DESC LIMIT 
 -- name: UnfinishedRuns :many
 SELECT * FROM runs WHERE state IN ('queued', 'running') ORDER BY created_at, id;
 
--- name: LastEndedRuns :many
-SELECT * FROM runs
-WHERE ended_at > 0 AND ended_at >= (SELECT MAX(r.ended_at) FROM runs r WHERE r.ended_at > 0) - CAST(@within AS INTEGER)
-ORDER BY ended_at, id;
-
 -- name: AddCall :exec
 INSERT INTO tool_calls (
   id, session_id, message_id, run_id, call_id, place, tool, state, request_id, is_error, created_at, started_at, ended_at,
