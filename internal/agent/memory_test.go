@@ -9,6 +9,7 @@ import (
 	"github.com/mixagent/mix/internal/agent"
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/provider"
+	"github.com/mixagent/mix/internal/store"
 	"github.com/mixagent/mix/internal/tools"
 )
 
@@ -56,7 +57,11 @@ func TestLargeResultsAreNotKept(t *testing.T) {
 	if grown := after - before; grown > (last-first)*resultBytes/4 {
 		t.Errorf("the heap grew by %d bytes over %d results of %d bytes", grown, last-1-first, resultBytes)
 	}
-	if c := r.history(s)[1].Calls[0]; len(c.Result) < resultBytes {
+	messages, err := r.store.Messages(t.Context(), s, store.MessageRange{Limit: last + 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := messages[1].Calls[0]; len(c.Result) < resultBytes {
 		t.Errorf("the stored result has %d bytes", len(c.Result))
 	}
 }

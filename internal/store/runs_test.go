@@ -3,7 +3,6 @@ package store_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/store"
@@ -48,7 +47,7 @@ func TestRunLookups(t *testing.T) {
 	running := add(domain.Run{SessionID: session, State: domain.RunRunning, Digest: "same", CreatedAt: at(2)})
 	queued := add(domain.Run{SessionID: session, State: domain.RunQueued, CreatedAt: at(3)})
 	elsewhere := add(domain.Run{SessionID: other, State: domain.RunQueued, IdempotencyKey: "k1", CreatedAt: at(1)})
-	late := add(domain.Run{SessionID: other, State: domain.RunFailed, CreatedAt: at(4), EndedAt: at(29)})
+	add(domain.Run{SessionID: other, State: domain.RunFailed, CreatedAt: at(4), EndedAt: at(29)})
 
 	one := func(name string, want domain.Run) func(domain.Run, error) {
 		return func(got domain.Run, err error) {
