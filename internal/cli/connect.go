@@ -126,8 +126,12 @@ func (s *server) retry(ctx context.Context, call func(*mix.Mix) error) error {
 // and not that it refused.
 func lost(ctx context.Context, err error) bool {
 	var refused *mix.APIError
-	if errors.As(err, &refused) {
+	var usage usageError
+	switch {
+	case errors.As(err, &refused):
 		return refused.Reason == "stopping"
+	case errors.As(err, &usage):
+		return false
 	}
 	return ctx.Err() == nil
 }

@@ -140,6 +140,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
 	{regexp.MustCompile(`"id":\d+,"event"`), `"id":N,"event"`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?`), "TIME"},
+	{regexp.MustCompile(` in \d+(\.\d+)?m?s\b`), ""},
+	{regexp.MustCompile(`This call was denied by [^"\n]*`), "DENIED"},
+	{regexp.MustCompile(`(demo did not accept the request: )[^"\n]*`), "${1}REASON"},
 }
 
 // steady replaces it.
