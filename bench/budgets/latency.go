@@ -36,8 +36,7 @@ func Latency(ctx context.Context, l *Lab) (rows []Row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	relay, err := start(ctx, exec.Command(l.relay, "-to", strings.TrimSuffix(l.Model.URL(), "/v1")),
-		"relay listening on ", filepath.Join(l.dir, "relay.log"))
+	relay, err := l.startRelay(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +90,12 @@ func spoken(c *mockmodel.Call, n int, gap time.Duration) {
 		}
 	}
 	_ = c.Finish() // whoever is gone needs no end
+}
+
+// startRelay starts the bare relay in front of the mock.
+func (l *Lab) startRelay(ctx context.Context) (*server, error) {
+	cmd := exec.Command(l.relay, "-to", strings.TrimSuffix(l.Model.URL(), "/v1"))
+	return start(ctx, cmd, "relay listening on ", filepath.Join(l.dir, "relay.log"))
 }
 
 // relayed asks the mock through the relay.

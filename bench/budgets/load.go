@@ -32,8 +32,66 @@ func Load(ctx context.Context, l *Lab) ([]Row, error) {
 	return append(rows, more...), err
 }
 
+// relayTime is how long the same load goes through the bare relay.
+const relayTime = 10 * time.Second
+
+// relayLoad measures what the same load costs a bare relay: processor time for
+// each delta.
+func relayLoad(ctx context.Context, l *Lab, sessions, rate int) (each time.Duration, err error) {
+	relay, err := l.startRelay(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, relay.kill()) }()
+	deltas := rate * int(relayTime.Seconds())
+	gate := make(chan struct{})
+	script := l.Model.Script(loadScript(gate, sessions, rate, deltas+warmUp))
+	group, gctx := errgroup.WithContext(ctx)
+	for range sessions {
+		group.Go(func() error {
+			ages, err := relayed(gctx, relay.url, script.Prompt)
+			if err == nil && len(ages) != deltas {
+				err = fmt.Errorf("%d of %d deltas came through the relay", len(ages), deltas)
+			}
+			return err
+		})
+	}
+	if err := gathered(ctx, script, sessions); err != nil {
+		return 0, err
+	}
+	used, err := cpu(relay.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	close(gate)
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	after, err := cpu(relay.cmd.Process.Pid)
+	return (after - used) / time.Duration(sessions*(deltas+warmUp)), err
+}
+
+// loadScript answers with deltas at a rate when the gate opens. Sessions do
+// not speak in step.
+func loadScript(gate <-chan struct{}, sessions, rate, deltas int) func(*mockmodel.Call) {
+	return func(c *mockmodel.Call) {
+		select {
+		case <-gate:
+		case <-c.Context.Done():
+			return
+		}
+		gap := time.Second / time.Duration(rate)
+		time.Sleep(gap * time.Duration(c.Number%sessions) / time.Duration(sessions))
+		spoken(c, deltas, gap)
+	}
+}
+
 // load lets so many sessions stream so many deltas a second for a while.
 func load(ctx context.Context, l *Lab, sessions, rate int, d time.Duration) (rows []Row, err error) {
+	bare, err := relayLoad(ctx, l, sessions, rate)
+	if err != nil {
+		return nil, err
+	}
 	p, err := l.place()
 	if err != nil {
 		return nil, err
@@ -45,17 +103,7 @@ func load(ctx context.Context, l *Lab, sessions, rate int, d time.Duration) (row
 	defer func() { err = errors.Join(err, s.stop()) }()
 	deltas := rate * int(d.Seconds())
 	gate := make(chan struct{})
-	script := l.Model.Script(func(c *mockmodel.Call) {
-		select {
-		case <-gate:
-		case <-c.Context.Done():
-			return
-		}
-		gap := time.Second / time.Duration(rate)
-		// Sessions do not speak in step.
-		time.Sleep(gap * time.Duration(c.Number%sessions) / time.Duration(sessions))
-		spoken(c, deltas, gap)
-	})
+	script := l.Model.Script(loadScript(gate, sessions, rate, deltas))
 	clients := make([]*loadClient, sessions)
 	streams, done := streamClient()
 	defer done()
@@ -97,8 +145,9 @@ func load(ctx context.Context, l *Lab, sessions, rate int, d time.Duration) (row
 			Note: fmt.Sprintf("%d deltas, each once and in order; p50 %s, p99 %s", len(ages), dur(median(ages)), dur(quantile(ages, 0.99))),
 		},
 		{
-			Name: name + ": server CPU per delta", Budget: "≤ " + dur(loadCPU), Measured: dur(each), Verdict: judge(each, loadCPU),
-			Note: fmt.Sprintf("%.0f %% of one processor", 100*ratio(after-used, d)),
+			Name: name + ": server CPU per delta", Budget: "≤ " + dur(loadCPU), Measured: dur(each), Baseline: dur(bare),
+			Ratio: ratio(each, bare), Verdict: judge(each, loadCPU),
+			Note: fmt.Sprintf("baseline: a bare relay; %.0f %% of one processor", 100*ratio(after-used, d)),
 		},
 		{Name: name + ": peak RSS", Budget: "≤ " + mem(loadRSS), Measured: mem(peak), Verdict: judge(peak, loadRSS)},
 	}, nil

@@ -20,9 +20,11 @@ const (
 	walWrite = 4 * (4096 + 24)
 )
 
-// Step measures one step of the agent, from a request of the model to the next
-// one: the model calls a tool that reads a small file, nobody is asked. Next to
-// it stand two syncs of a file on the same disk, since a step is two commits.
+// Step measures one step of the agent, from the model's answer to the next
+// request: the model calls a tool that reads a small file, nobody is asked.
+// Next to it stand two syncs of a file on the same disk, since a step is two
+// commits. What the mock does between a request and its answer is not counted:
+// an instant model takes no time.
 func Step(ctx context.Context, l *Lab) (rows []Row, err error) {
 	p, err := l.place()
 	if err != nil {
@@ -46,7 +48,7 @@ func Step(ctx context.Context, l *Lab) (rows []Row, err error) {
 	defer func() { err = errors.Join(err, disk.close()) }()
 
 	var above, step, syncs []time.Duration
-	for range pick(l, 9, 3) {
+	for range pick(l, 21, 7) {
 		before, err := disk.measure(20)
 		if err != nil {
 			return nil, err
@@ -74,13 +76,12 @@ func Step(ctx context.Context, l *Lab) (rows []Row, err error) {
 // stepped runs a session of steps and returns the time of each but the first.
 func stepped(ctx context.Context, l *Lab, s *server, p place) ([]time.Duration, error) {
 	var took []time.Duration
-	var last time.Time
+	var answered time.Time
 	var problem error
 	script := l.Model.Script(func(c *mockmodel.Call) {
 		if c.Number > 2 {
-			took = append(took, c.At.Sub(last))
+			took = append(took, c.At.Sub(answered))
 		}
-		last = c.At
 		if c.Number > 1 && !bytes.Contains(c.Body, fmt.Appendf(nil, "This is file %d.", c.Number-1)) {
 			problem = fmt.Errorf("step %d got no result of its tool", c.Number-1)
 		}
@@ -88,6 +89,7 @@ func stepped(ctx context.Context, l *Lab, s *server, p place) ([]time.Duration, 
 			_ = c.Finish() // an answer without text is one, too
 			return
 		}
+		answered = time.Now()
 		_ = c.Tool("ReadText", fmt.Sprintf(`{"file_path":"file%d.txt"}`, c.Number))
 	})
 	session, err := s.session(ctx, p)
