@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mixagent/mix/internal/domain"
 )
 
 // maxExplained is how much of a file is looked through for the nearest text,
@@ -250,6 +252,9 @@ func plain(s string) string {
 
 // explain says how old differs from lines, whose skeletons are the same.
 func explain(lines, old []string) string {
+	if why := unseen(lines, old); why != "" {
+		return why
+	}
 	for _, d := range differences {
 		if !sameIn(lines, old, d.form) {
 			continue
@@ -261,6 +266,25 @@ func explain(lines, old []string) string {
 		return why
 	}
 	return firstDifference(lines, old, -1, 0)
+}
+
+// unseen shows the characters that keep old from matching although nobody sees
+// them; "" when there is another difference.
+func unseen(lines, old []string) string {
+	if !sameIn(lines, old, domain.Sanitize) {
+		return ""
+	}
+	for _, side := range []struct {
+		who   string
+		lines []string
+	}{{"the file", lines}, {"the old text", old}} {
+		for _, line := range side.lines {
+			if domain.Sanitize(line) != line {
+				return fmt.Sprintf("%s has characters that are not seen: %q", side.who, clip(line, shownBytes))
+			}
+		}
+	}
+	return ""
 }
 
 func sameIn(lines, old []string, form func(string) string) bool {

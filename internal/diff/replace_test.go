@@ -87,6 +87,8 @@ func TestReplaceErrors(t *testing.T) {
 			"a line in between", source, "func main() {\n\tfmt.Println(\"hello\")\n\tlog.Fatal(1)\n}", diff.NotFound,
 			[]string{"lines 3 to 6", "of 4 lines of the old text are there; on line 5 the file has", "log.Fatal(1)"},
 		},
+		{"unseen characters", "a\nfunc\u200b main() {\n}", "func main() {", diff.NotFound, []string{"line 2", `the file has characters that are not seen: "func\u200b main() {"`}},
+		{"unseen characters asked for", source, "func main\u202e() {", diff.NotFound, []string{"line 3", `the old text has characters that are not seen: "func main\u202e() {"`}},
 		{"similar line", source, "\tfmt.Printn(\"hallo\")", diff.NotFound, []string{"line 4", "resembles"}},
 		{"nothing like it", source, "SELECT 1 FROM dual WHERE zzz", diff.NotFound, []string{"read the file again"}},
 		{"empty file", "", "x", diff.NotFound, []string{"read the file again"}},

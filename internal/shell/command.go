@@ -46,10 +46,11 @@ type Command struct {
 	// raised to it.
 	Preview int
 	// OnOutput gets the output while the command runs: valid UTF-8 without NULs,
-	// up to 4 KiB at most every 100 ms, preceded by a line that says how much was
-	// skipped when the command printed more than that. Calls do not overlap and
-	// none comes after Run has returned. It should not block: output is skipped
-	// while it does, and Run waits for the last call.
+	// otherwise as printed, escape sequences too; up to 4 KiB at most every 100 ms,
+	// preceded by a line that says how much was skipped when the command printed
+	// more than that. Calls do not overlap and none comes after Run has returned.
+	// It should not block: output is skipped while it does, and Run waits for the
+	// last call.
 	OnOutput func(chunk string)
 	// MaxProcs is the most processes that the command may have at one time; with
 	// more it is killed. 0 is DefaultMaxProcs, negative is no limit.
@@ -65,7 +66,8 @@ type Command struct {
 // Result is what became of a command that could be started.
 type Result struct {
 	// Output is standard output and standard error together as valid UTF-8; each
-	// invalid byte and each NUL has become U+FFFD. Head and tail when cut.
+	// invalid byte and each NUL has become U+FFFD. Escape sequences are in it.
+	// Head and tail when cut.
 	Output string
 	// ExitCode is the shell's: 127 for a command not found, 128 plus the number
 	// of the signal that ended the shell, -1 when it could not be learned.

@@ -93,7 +93,8 @@ func (l *live) flush() {
 	l.pending, l.skipped = l.pending[:0], 0
 	l.mu.Unlock()
 	if skipped > 0 {
-		text = fmt.Sprintf("[... %d bytes not shown ...]\n%s", skipped, text)
+		// The line end in front ends also an escape sequence that lost its end.
+		text = fmt.Sprintf("\n[... %d bytes not shown ...]\n%s", skipped, text)
 	}
 	if text != "" {
 		l.receive(text)

@@ -263,7 +263,7 @@ func TestLiveOutputIsBounded(t *testing.T) {
 			}
 			defer running.Add(-1)
 			calls.Add(1)
-			if rest, ok := strings.CutPrefix(chunk, "[... "); ok {
+			if rest, ok := strings.CutPrefix(chunk, "\n[... "); ok {
 				var n int64
 				if _, err := fmt.Sscanf(rest, "%d bytes not shown", &n); err != nil {
 					t.Error(err)

@@ -210,11 +210,7 @@ func (r *round) env(c *call) Env {
 	env.CallID = c.ID
 	env.ReadOnly = c.verdict.ReadOnly
 	env.Closed = c.verdict.Closed
-	env.Output = func(chunk string) {
-		if chunk != "" {
-			r.Emitter.Emit(domain.Output{CallID: c.ID, Text: chunk, ParentToolCallID: r.Subject.ParentToolCallID})
-		}
-	}
+	env.Output = func(string) {}
 	return env
 }
 
@@ -275,9 +271,8 @@ func (r *round) finish(c *call) {
 		c.State, c.IsError = domain.CallFailed, true
 		c.Text = join("Error: "+err.Error(), out.Text)
 	}
-	c.Text = join(c.note, c.Text)
+	c.Text = r.text(c, c.Text)
 	c.Result = r.result(c, out.Result)
-	c.Text = cutText(c.Text, r.o.MaxText)
 }
 
 func (r *round) invoke(c *call) (out Output, err error) {
@@ -287,6 +282,11 @@ func (r *round) invoke(c *call) (out Output, err error) {
 		}
 	}()
 	env := r.env(c)
+	live := liveText{emit: func(text string) {
+		r.Emitter.Emit(domain.Output{CallID: c.ID, Text: text, ParentToolCallID: r.Subject.ParentToolCallID})
+	}}
+	defer live.end()
+	env.Output = live.add
 	return c.plan.Run(r.ctx, &env)
 }
 

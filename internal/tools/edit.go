@@ -179,18 +179,20 @@ func (t *target) save(env *Env, message, before, after string, info fs.FileInfo)
 	}, nil
 }
 
-// listed writes the first ten of count line numbers.
+// maxListedLines is how many line numbers [listed] writes.
+const maxListedLines = 10
+
+// listed writes the first of count line numbers.
 func listed(lines []int, count int) string {
-	const most = 10
 	var b strings.Builder
-	for i, n := range lines[:min(len(lines), most)] {
+	for i, n := range lines[:min(len(lines), maxListedLines)] {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		fmt.Fprint(&b, n)
 	}
-	if count > most {
-		fmt.Fprintf(&b, " and %d more", count-most)
+	if count > maxListedLines {
+		fmt.Fprintf(&b, " and %d more", count-maxListedLines)
 	}
 	return b.String()
 }

@@ -64,7 +64,7 @@ func runGlob(ctx context.Context, env *Env, a area, pattern string) (Output, err
 	for i, f := range found.Files {
 		res.Matches[i] = a.shown(env, f.Path)
 	}
-	text := strings.Join(res.Matches, "\n")
+	text := strings.Join(oneLineEach(res.Matches), "\n")
 	switch {
 	case res.Count == 0:
 		text = fmt.Sprintf("No file matches %s in %s. Files that .gitignore names and hidden files are left out.", pattern, a.name)

@@ -147,6 +147,14 @@ func runGrep(ctx context.Context, env *Env, a area, in grepInput) (Output, error
 }
 
 func grepLines(res search.GrepResult, numbers bool) Output {
+	for _, f := range res.Files {
+		for i := range f.Lines {
+			f.Lines[i].Text = oneLine(strings.TrimSuffix(f.Lines[i].Text, "\r"))
+		}
+	}
+	for i := range res.Files {
+		res.Files[i].Path = oneLine(res.Files[i].Path)
+	}
 	text := res.Content(numbers)
 	cut := res.Truncated
 	if n := headLen(text, grepChars); n < len(text) {
@@ -171,7 +179,7 @@ func grepList(res search.GrepResult) Output {
 	for i, f := range res.Files {
 		files[i] = f.Path
 	}
-	out := Output{Result: grepFileList{Files: files, Count: res.FileCount}, Text: strings.Join(files, "\n")}
+	out := Output{Result: grepFileList{Files: files, Count: res.FileCount}, Text: strings.Join(oneLineEach(files), "\n")}
 	if res.Truncated {
 		out.Text = join(out.Text, fmt.Sprintf("These are the %d newest of %d files with a match.", len(files), res.FileCount))
 	}
@@ -185,7 +193,7 @@ func grepCount(res search.GrepResult) Output {
 	}
 	var b strings.Builder
 	for _, path := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(&b, "%s:%d\n", path, counts[path])
+		fmt.Fprintf(&b, "%s:%d\n", oneLine(path), counts[path])
 	}
 	fmt.Fprintf(&b, "\n%d matches in %d files.", res.Matches, res.FileCount)
 	if res.Truncated {

@@ -24,7 +24,9 @@ type lineReader struct {
 	long   bool   // the current line goes on after what line holds
 	number int    // lines ended so far
 	shown  int
-	cut    int // lines shown cut
+	cut    int   // lines shown cut
+	hidden int   // lines shown without some of their characters
+	veiled []int // the numbers of the first of them
 	chars  int
 	full   bool // the range or the answer is full
 	atEnd  bool
@@ -115,18 +117,33 @@ func (r *lineReader) show() {
 		text = bytes.TrimSuffix(text, []byte("\r"))
 	}
 	s := strings.ToValidUTF8(string(text), "\uFFFD")
+	if r.number == 0 {
+		s = strings.TrimPrefix(s, "\uFEFF")
+	}
 	if n := headLen(s, readLineChars); n < len(s) {
 		s = s[:n] + "..."
 		r.cut++
 	}
-	s = fmt.Sprintf("%6d\t%s\n", r.number+1, s)
+	clean := oneLine(s)
+	veiled := clean != s
+	s = fmt.Sprintf("%6d\t%s\n", r.number+1, clean)
 	if r.chars += utf8.RuneCountInString(s); r.chars > readChars && r.shown > 0 {
 		r.full = true
 		return
 	}
 	r.out.WriteString(s)
+	if veiled {
+		r.veil(r.number + 1)
+	}
 	if r.shown++; r.shown == r.limit {
 		r.full = true
+	}
+}
+
+// veil notes a line that is not shown as it is.
+func (r *lineReader) veil(line int) {
+	if r.hidden++; len(r.veiled) < maxListedLines {
+		r.veiled = append(r.veiled, line)
 	}
 }
 
@@ -168,6 +185,9 @@ func (r *lineReader) remark(name string) string {
 	}
 	if r.cut > 0 {
 		parts = append(parts, fmt.Sprintf("%d lines were cut after %d characters (\"...\"); use Grep or a command to see the rest.", r.cut, readLineChars))
+	}
+	if r.hidden > 0 {
+		parts = append(parts, fmt.Sprintf("Characters that are not seen (control, invisible) are left out above, of line %s; Edit matches only with them.", listed(r.veiled, r.hidden)))
 	}
 	return strings.Join(parts, " ")
 }

@@ -31,8 +31,14 @@ func (r *round) interrupt(c *call) {
 
 func (r *round) close(c *call, state domain.CallState, text string) {
 	c.State, c.IsError = state, true
-	c.Text = cutText(join(c.note, text), r.o.MaxText)
+	c.Text = r.text(c, text)
 	c.Result = r.result(c, nil)
+}
+
+// text is what the model reads of a call: nothing in it can drive a terminal,
+// hide or disguise itself, wherever the tool has it from.
+func (r *round) text(c *call, s string) string {
+	return cutText(domain.Sanitize(join(c.note, s)), r.o.MaxText)
 }
 
 // result is the JSON of what a tool returned, or of the text where it returned
@@ -79,6 +85,21 @@ func join(a, b string) string {
 		return a + b
 	}
 	return strings.TrimSuffix(a, "\n") + "\n\n" + b
+}
+
+// oneLine is [domain.Sanitize] for what has to stay one line of a listing, such
+// as a file name or a line of a file: what would begin another shows as "⏎".
+func oneLine(s string) string {
+	return strings.ReplaceAll(domain.Sanitize(s), "\n", "⏎")
+}
+
+// oneLineEach is oneLine of each.
+func oneLineEach(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = oneLine(s)
+	}
+	return out
 }
 
 // cutText keeps the head and the tail of a text of more than limit characters

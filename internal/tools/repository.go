@@ -19,9 +19,9 @@ const (
 )
 
 // RepositoryState describes the repository around dir for the model: branch and
-// what is changed. Reading a repository must not
-// run what the repository brings, so git gets an environment that switches its
-// helpers off, and a slow repository is left alone.
+// what is changed. Reading a repository must not run what the repository brings,
+// so git gets an environment that switches its helpers off, and a slow repository
+// is left alone.
 func RepositoryState(ctx context.Context, dir string) string {
 	if !insideRepository(dir) {
 		return "Git: not a repository\n"
@@ -45,7 +45,7 @@ func RepositoryState(ctx context.Context, dir string) string {
 	if err != nil {
 		return "Git: a repository; its state could not be read in time\n"
 	}
-	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
+	lines := oneLineEach(strings.Split(strings.TrimRight(string(out), "\n"), "\n"))
 	var b strings.Builder
 	fmt.Fprintf(&b, "Git branch: %s\n", strings.TrimPrefix(lines[0], "## "))
 	changed := lines[1:]

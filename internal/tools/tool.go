@@ -68,7 +68,8 @@ type Plan struct {
 type Output struct {
 	// Result is typed; its JSON, an object, is the contract's result.
 	Result any
-	// Text is what the model reads.
+	// Text is what the model reads. The executor takes out what [domain.Sanitize]
+	// does not let pass.
 	Text string
 	// IsError marks a call that did its work, with a bad end: a command that
 	// exits with 1.
@@ -98,8 +99,8 @@ type Env struct {
 
 	// CallID is [domain.ToolCall.ID].
 	CallID string
-	// Output shows a piece of live output. It must not be called after Run
-	// returned.
+	// Output shows a piece of live output, which may hold anything: the executor
+	// makes it safe to show. What comes after Run returned is dropped.
 	Output func(chunk string)
 	// ReadOnly is true for a command that is proven to only read.
 	ReadOnly bool
