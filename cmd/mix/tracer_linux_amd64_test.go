@@ -37,7 +37,7 @@ type tracer struct {
 func (tr *tracer) run(cmd *exec.Cmd, started chan<- error) error {
 	runtime.LockOSThread() // a tracer is one thread; never unlocked: the thread ends with the goroutine
 	tr.entering, tr.pending = map[int]bool{}, map[int]string{}
-	cmd.SysProcAttr = &unix.SysProcAttr{Ptrace: true, Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr = &unix.SysProcAttr{Ptrace: true, Setpgid: true, Pdeathsig: unix.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		started <- err
 		return err
@@ -60,12 +60,13 @@ func (tr *tracer) run(cmd *exec.Cmd, started chan<- error) error {
 	return tr.loop(pid)
 }
 
-// loop handles stops until the program has ended. WNOTHREAD keeps it from
-// taking the children of other tests.
+// loop handles stops until the program has ended. Waiting for its process group
+// keeps it from taking the children of other tests: this thread may have started
+// some before it became a tracer.
 func (tr *tracer) loop(pid int) error {
 	for {
 		var ws unix.WaitStatus
-		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		tid, err := unix.Wait4(-pid, &ws, unix.WALL|unix.WNOTHREAD, nil)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue

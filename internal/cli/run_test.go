@@ -65,12 +65,16 @@ func TestJSONOutput(t *testing.T) {
 	}{
 		{"answer", sayDone, nil, 0, `{"sessionId":"ID","runId":"ID","status":"done","result":"All is well.\n",` + noUse + `"denied":[]}` + "\n"},
 		{
-			"denied", writeFile, []string{"--deny", "Bash(touch:*)"}, 3,
+			"denied", writeFile,
+			[]string{"--deny", "Bash(touch:*)"},
+			3,
 			`{"sessionId":"ID","runId":"ID","status":"done","result":"It is written.",` + noUse +
 				`"denied":[{"tool":"Bash","input":"{\"command\":\"touch made.txt\"}","reason":"DENIED"}]}` + "\n",
 		},
 		{
-			"cap on steps", readFile, []string{"--max-steps", "1"}, 4,
+			"cap on steps", readFile,
+			[]string{"--max-steps", "1"},
+			4,
 			`{"sessionId":"ID","runId":"ID","status":"done","reason":"max_steps","result":"",` + noUse + `"denied":[]}` + "\n",
 		},
 		{
