@@ -46,21 +46,29 @@ func startServer(t testing.TB, dir, dataDir string, env []string, flags ...strin
 	return s
 }
 
-// lockToken reads the token of the running server.
-func lockToken(t testing.TB, dataDir string) string {
+// lockFile is what a running server tells of itself.
+type lockFile struct {
+	PID                           int
+	URL, Version, Instance, Token string
+}
+
+func readLock(t testing.TB, dataDir string) lockFile {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dataDir, "server.lock"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var info struct {
-		PID                           int
-		URL, Version, Instance, Token string
-	}
+	var info lockFile
 	if err := json.Unmarshal(data, &info); err != nil {
 		t.Fatal(err)
 	}
-	return info.Token
+	return info
+}
+
+// lockToken reads the token of the running server.
+func lockToken(t testing.TB, dataDir string) string {
+	t.Helper()
+	return readLock(t, dataDir).Token
 }
 
 // kill ends the process as a crash does. It may be called twice.

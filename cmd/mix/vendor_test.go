@@ -23,6 +23,7 @@ type vendor struct {
 	requests int
 	problems []string
 	bodies   []string
+	arrived  chan struct{} // tells of requests
 }
 
 // conversation is what a request holds.
@@ -70,7 +71,7 @@ type reply struct {
 type call struct{ Tool, Input string }
 
 func newVendor(t testing.TB, answer func(conversation) reply) *vendor {
-	v := &vendor{answer: answer}
+	v := &vendor{answer: answer, arrived: make(chan struct{}, 1)}
 	v.Server = httptest.NewServer(v)
 	t.Cleanup(v.Close)
 	return v
@@ -79,6 +80,25 @@ func newVendor(t testing.TB, answer func(conversation) reply) *vendor {
 // env lets the program under test use the vendor.
 func (v *vendor) env() []string {
 	return []string{"OPENAI_API_KEY=test-key-that-is-no-secret", "OPENAI_BASE_URL=" + v.URL + "/v1"}
+}
+
+// waitForRequests waits until n requests have come.
+func (v *vendor) waitForRequests(t testing.TB, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		v.mu.Lock()
+		have := v.requests
+		v.mu.Unlock()
+		if have >= n {
+			return
+		}
+		select {
+		case <-v.arrived:
+		case <-deadline:
+			t.Fatalf("%d requests came, not %d", have, n)
+		}
+	}
 }
 
 // trouble returns what was wrong with requests.
@@ -100,6 +120,10 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.requests++
 	c := conversation{Messages: body.Messages, Number: v.requests}
 	v.bodies = append(v.bodies, string(raw))
+	select {
+	case v.arrived <- struct{}{}:
+	default:
+	}
 	if problem := checkConversation(body.Messages); problem != "" {
 		v.problems = append(v.problems, problem)
 		v.mu.Unlock()

@@ -179,18 +179,16 @@ func (s *server) close(ctx context.Context) error {
 	if s.embedded == nil {
 		return nil
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
+	wait, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	defer interrupt()
+	s.interrupts.on(interrupt)
 	if n := s.embedded.Busy(); n > 0 {
 		fmt.Fprintf(s.c.err, "Work for other clients goes on in this process (%d under way); it ends when that is done, or at ctrl-c.\n", n)
-		wait, interrupt := context.WithCancel(context.WithoutCancel(ctx))
-		defer interrupt()
-		s.interrupts.on(interrupt)
 		s.embedded.WaitIdle(wait)
-		if wait.Err() != nil {
-			cancel() // no grace: the person has asked for the end
-		}
 	}
+	// Whoever interrupts the waiting, or the stopping, wants no grace.
+	stop, cancel := context.WithTimeout(wait, stopPatience)
+	defer cancel()
 	err := s.embedded.Stop(stop)
 	s.embedded = nil
 	if err != nil {
