@@ -55,6 +55,12 @@ type Command struct {
 	// MaxProcs is the most processes that the command may have at one time; with
 	// more it is killed. 0 is DefaultMaxProcs, negative is no limit.
 	MaxProcs int
+	// Marks is a directory in which a file says that the command runs, for
+	// [EndLeftovers] to end what is left of it should this program be killed. It
+	// is made (0700) when first needed and must belong to one program at a time.
+	// Empty keeps no mark, and a mark that cannot be made keeps no command from
+	// running.
+	Marks string
 	// Confine is called on the operating system thread that is about to start
 	// the command; an error keeps the command from starting. On Linux that
 	// thread serves nothing else and ends with the command, so what Confine does

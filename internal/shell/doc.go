@@ -31,6 +31,10 @@
 // than root a limit on the number of tasks (RLIMIT_NPROC) also bounds what a
 // fork bomb can do between two looks at it.
 //
+// When this program is killed, the kernel kills the shells (PDEATHSIG); what
+// these had started lives on. The tags of running commands are therefore noted in
+// files, and [EndLeftovers] of the next program ends whoever still carries one.
+//
 // What this cannot reach: work that another service does on request (systemd-run,
 // docker, at), processes that changed to another user (sudo), where Subreaper was
 // not called a process that forks and ends without pause, and, on macOS,

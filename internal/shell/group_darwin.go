@@ -16,7 +16,7 @@ func lockThread(bool) (release func()) {
 }
 
 // startGroup starts the shell in a session of its own.
-func startGroup(path string, argv []string, attr *os.ProcAttr, _ int) (*os.Process, *group, error) {
+func startGroup(path string, argv []string, attr *os.ProcAttr, _ *Command) (*os.Process, *group, error) {
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	p, err := os.StartProcess(path, argv, attr)
 	if err != nil {

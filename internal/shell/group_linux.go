@@ -26,7 +26,7 @@ func lockThread(confined bool) (release func()) {
 
 // startGroup starts the shell in a session of its own and tags it before its
 // first instruction. The calling thread must stay until the shell was waited for.
-func startGroup(path string, argv []string, attr *os.ProcAttr, maxProcs int) (*os.Process, *group, error) {
+func startGroup(path string, argv []string, attr *os.ProcAttr, c *Command) (*os.Process, *group, error) {
 	attr.Sys = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Ptrace: true}
 	p, err := os.StartProcess(path, argv, attr)
 	if errors.Is(err, syscall.EPERM) {
@@ -42,8 +42,9 @@ func startGroup(path string, argv []string, attr *os.ProcAttr, maxProcs int) (*o
 		waitStopped(p.Pid)
 	}
 	tag := setTag(p.Pid)
-	limitTasks(p.Pid, maxProcs)
+	limitTasks(p.Pid, c.maxProcs())
 	g := newGroup(p.Pid, tag)
+	g.mark = setMark(c.Marks, tag)
 	if attr.Sys.Ptrace {
 		// This fails when something killed the shell at its exec, which waiting
 		// for it will tell.
@@ -63,6 +64,9 @@ func waitStopped(pid int) {
 	}
 }
 
+// Tags lie between these. Limits that others set are far below, or not set.
+const mostTag, leastTag uint64 = 1 << 62, 1 << 40
+
 // setTag gives pid a random hard limit on locks that lies in the upper half of
 // what it may have, so that a Mix inside a command of Mix finds room for tags
 // too, twenty levels deep. It returns 0 when no tag could be set.
@@ -71,9 +75,8 @@ func setTag(pid int) uint64 {
 	if err := unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &limit); err != nil {
 		return 0
 	}
-	const most, least = 1 << 62, 1 << 40
-	top := min(limit.Max, most)
-	if top < least {
+	top := min(limit.Max, mostTag)
+	if top/2 < leastTag {
 		return 0
 	}
 	tag := top/2 + rand.Uint64N(top/2)

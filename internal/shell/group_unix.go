@@ -28,6 +28,7 @@ func (p proc) runs() bool {
 type group struct {
 	shell proc
 	tag   uint64         // 0 when the system has none
+	mark  string         // the file that tells of the tag, "" without
 	known map[int]uint64 // members seen alive: pid → start
 	sent  map[int]uint64 // members that were signalled, without the shell
 	looks looker
@@ -202,8 +203,13 @@ func (g *group) note(p proc) {
 // signalled is how many processes besides the shell were told to end.
 func (g *group) signalled() int { return len(g.sent) }
 
-// close gives back what the group holds of the system: nothing here.
-func (g *group) close() {}
+// close gives back what the group holds of the system. Gone is whether nothing
+// of the command is left, which ends its mark.
+func (g *group) close(gone bool) {
+	if gone && g.mark != "" {
+		_ = os.Remove(g.mark) // a mark of nobody does no harm
+	}
+}
 
 // exitStatus follows the shells' convention for an end by a signal.
 func exitStatus(s *os.ProcessState) (code int, signal string) {

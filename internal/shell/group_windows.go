@@ -24,8 +24,8 @@ type group struct {
 func lockThread(bool) (release func()) { return func() {} }
 
 // startGroup starts the shell suspended, puts it into a job and lets it run.
-func startGroup(path string, argv []string, attr *os.ProcAttr, maxProcs int) (*os.Process, *group, error) {
-	g, err := newGroup(maxProcs)
+func startGroup(path string, argv []string, attr *os.ProcAttr, c *Command) (*os.Process, *group, error) {
+	g, err := newGroup(c.maxProcs())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,13 +35,13 @@ func startGroup(path string, argv []string, attr *os.ProcAttr, maxProcs int) (*o
 	}
 	p, err := os.StartProcess(path, argv, attr)
 	if err != nil {
-		g.close()
+		g.close(true)
 		return nil, nil, err
 	}
 	if err := g.take(p.Pid); err != nil {
 		err = errors.Join(fmt.Errorf("put it into a job: %w", err), p.Kill())
 		_, _ = p.Wait()
-		g.close()
+		g.close(true)
 		return nil, nil, err
 	}
 	return p, g, nil
@@ -117,7 +117,7 @@ func (g *group) kill() {
 
 func (g *group) signalled() int { return g.killed }
 
-func (g *group) close() { _ = windows.CloseHandle(g.job) }
+func (g *group) close(bool) { _ = windows.CloseHandle(g.job) }
 
 func exitStatus(s *os.ProcessState) (code int, signal string) { return s.ExitCode(), "" }
 

@@ -121,7 +121,7 @@ func (e *execution) own(path string, argv []string, attr *os.ProcAttr, c *Comman
 			return
 		}
 	}
-	p, g, err := startGroup(path, argv, attr, c.maxProcs())
+	p, g, err := startGroup(path, argv, attr, c)
 	if err != nil {
 		started <- err
 		return
@@ -208,17 +208,16 @@ func (e *execution) settle(d time.Duration) bool {
 }
 
 func (e *execution) result() Result {
-	defer e.group.close()
 	res := e.res
 	res.Killed = e.group.signalled()
 	res.Survivors = e.group.left()
 	res.ExitCode = -1
-	if e.end == nil {
+	switch {
+	case e.end == nil:
 		res.Survivors++
-		return res
-	}
-	if e.end.err == nil {
+	case e.end.err == nil:
 		res.ExitCode, res.Signal = exitStatus(e.end.state)
 	}
+	e.group.close(res.Survivors == 0)
 	return res
 }

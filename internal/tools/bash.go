@@ -116,7 +116,7 @@ func runBash(ctx context.Context, env *Env, in bashInput) (Output, error) {
 	}
 	c := shell.Command{
 		Line: in.Command, Dir: env.Directory, Env: environ,
-		Timeout: time.Duration(in.Timeout) * time.Millisecond, Preview: bashChars, OnOutput: env.Output,
+		Timeout: time.Duration(in.Timeout) * time.Millisecond, Preview: bashChars, OnOutput: env.Output, Marks: env.Marks,
 	}
 	if env.SessionDir != "" {
 		c.SpoolDir = filepath.Join(env.SessionDir, "output")

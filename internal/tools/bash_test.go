@@ -5,9 +5,10 @@ package tools_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func TestBash(t *testing.T) {
 		{args{"command": "echo hi; false"}, "hi\n\nExit code 1.", true},
 		{args{"command": "true"}, "printed nothing", false},
 		{args{"command": "cat"}, "printed nothing", false},
-		{args{"command": "echo part; sleep 60", "timeout": 200}, "part\n\nThe command timed out after 200 ms", true},
+		{args{"command": "echo part; exec sleep 60", "timeout": 200}, "part\n\nThe command timed out after 200 ms", true},
 		{args{"command": "echo", "timeout": 700_000}, "lowered to the maximum, 600000 ms", false},
 		{args{"command": "kill -9 $$"}, "ended by SIGKILL", true},
 	} {
@@ -98,7 +99,7 @@ func TestBashCancel(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	calls := []domain.ToolCall{{ID: "c", Tool: "Bash", Input: json.RawMessage(`{"command":"echo begun; touch begun; sleep 100"}`)}}
+	calls := []domain.ToolCall{{ID: "c", Tool: "Bash", Input: json.RawMessage(`{"command":"echo begun; touch begun; exec sleep 100"}`)}}
 	batch := b.batch(calls...)
 	batch.Env = p.env
 	batch.Emitter = emit(func(ev domain.Event) {
@@ -115,6 +116,23 @@ func TestBashCancel(t *testing.T) {
 	}
 	if took := c.EndedAt.Sub(c.StartedAt); took > 10*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// TestBashMarks: while a command runs there is a mark of it, where the system
+// has marks.
+func TestBashMarks(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("commands are marked on Linux only")
+	}
+	p := newPlace(t, nil)
+	p.env.Marks = filepath.Join(p.env.SessionDir, "..", "marks")
+	if text := p.must(tools.Bash(), args{"command": "ls " + p.env.Marks + " | wc -l"}); text != "1\n" {
+		t.Errorf("%q", text)
+	}
+	if left, err := os.ReadDir(p.env.Marks); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }
 
@@ -207,17 +225,6 @@ func TestUnsafeGitIsAsked(t *testing.T) {
 	}
 }
 
-// yes allows everything.
-type yes struct{}
-
-func (yes) Judge(context.Context, permission.Subject, permission.Call) permission.Verdict {
-	return permission.Verdict{Outcome: domain.OutcomeAllow}
-}
-
-func (yes) Ask(context.Context, permission.Subject, permission.Call, permission.Verdict) (domain.Decision, error) {
-	return domain.Decision{}, fmt.Errorf("nobody is to be asked")
-}
-
 // readsOnly takes every command for a read, and denies what is asked.
 type readsOnly struct{ rule string }
 
@@ -231,7 +238,3 @@ func (g readsOnly) Judge(context.Context, permission.Subject, permission.Call) p
 func (readsOnly) Ask(context.Context, permission.Subject, permission.Call, permission.Verdict) (domain.Decision, error) {
 	return domain.Decision{Outcome: domain.OutcomeDeny}, nil
 }
-
-type emit func(domain.Event)
-
-func (e emit) Emit(ev domain.Event) { e(ev) }

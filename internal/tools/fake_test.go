@@ -272,3 +272,19 @@ func scriptCalls(scripts ...script) []domain.ToolCall {
 	}
 	return calls
 }
+
+// yes allows everything.
+type yes struct{}
+
+func (yes) Judge(context.Context, permission.Subject, permission.Call) permission.Verdict {
+	return permission.Verdict{Outcome: domain.OutcomeAllow}
+}
+
+func (yes) Ask(context.Context, permission.Subject, permission.Call, permission.Verdict) (domain.Decision, error) {
+	return domain.Decision{}, fmt.Errorf("nobody is to be asked")
+}
+
+// emit is an emitter that is a function.
+type emit func(domain.Event)
+
+func (e emit) Emit(ev domain.Event) { e(ev) }

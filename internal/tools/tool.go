@@ -84,6 +84,9 @@ type Env struct {
 	Directory string
 	// SessionDir is the session's own folder in Mix's data directory.
 	SessionDir string
+	// Marks is where running commands are marked, for all sessions of a server; see
+	// shell.Command. "" marks none.
+	Marks string
 	// Protected are directories that searches never enter: Mix's own.
 	Protected []string
 	// Home stands for "~" in paths; "" means the home directory of the user.
