@@ -44,7 +44,12 @@ func startGroup(path string, argv []string, attr *os.ProcAttr, c *Command) (*os.
 	tag := setTag(p.Pid)
 	limitTasks(p.Pid, c.maxProcs())
 	g := newGroup(p.Pid, tag)
-	g.mark = setMark(c.Marks, tag)
+	if c.Marks != "" {
+		// In another thread: this one may be confined as the command is.
+		marked := make(chan string)
+		go func() { marked <- setMark(c.Marks, tag) }()
+		g.mark = <-marked
+	}
 	if attr.Sys.Ptrace {
 		// This fails when something killed the shell at its exec, which waiting
 		// for it will tell.

@@ -19,7 +19,7 @@ import (
 // that says so. A command without a mark runs as well, so failing is not an
 // error of the command; "" then.
 func setMark(dir string, tag uint64) string {
-	if dir == "" || tag == 0 {
+	if tag == 0 {
 		return ""
 	}
 	path := filepath.Join(dir, strconv.FormatUint(tag, 10))

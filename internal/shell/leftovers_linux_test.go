@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -86,6 +88,37 @@ func TestMarksEndWithTheirCommands(t *testing.T) {
 	}
 	if ended, err := shell.EndLeftovers(t.Context(), filepath.Join(marks, "absent")); ended != 0 || err != nil {
 		t.Errorf("%d, %v", ended, err)
+	}
+}
+
+// TestConfinedCommandsAreMarked: what is forbidden to the command is not forbidden
+// to us.
+func TestConfinedCommandsAreMarked(t *testing.T) {
+	t.Parallel()
+	marks := newMarks(t)
+	noFiles := func() error {
+		attr := unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_REG}
+		fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr.Handled_access_fs), 0)
+		if errno != 0 {
+			return errno
+		}
+		defer unix.Close(int(fd))
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return err
+		}
+		if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+			return errno
+		}
+		return nil
+	}
+	res, err := shell.Run(t.Context(), shell.Command{
+		Line: "ls " + marks + " | wc -l; touch file || echo refused", Dir: t.TempDir(), Env: os.Environ(), Marks: marks, Confine: noFiles,
+	})
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("this kernel has no Landlock")
+	}
+	if err != nil || !strings.HasPrefix(res.Output, "1\n") || !strings.HasSuffix(res.Output, "refused\n") {
+		t.Errorf("%q, %v", res.Output, err)
 	}
 }
 
