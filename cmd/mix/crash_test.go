@@ -160,6 +160,15 @@ func (c *crasher) cancel(k int) {
 		}
 		runtime.Gosched()
 	}
+	if c.rnd.IntN(2) == 0 {
+		// A crash must not leave the command behind either.
+		c.server.kill()
+		c.start()
+		if running(mark) {
+			c.t.Errorf("round %d: the command outlives its killed server", k)
+		}
+		return
+	}
 	if err := c.server.client.Cancel(ctx, c.session); err != nil {
 		c.t.Errorf("round %d: cancel: %v", k, err)
 	}

@@ -76,6 +76,9 @@ type Options struct {
 	DefaultDir   string
 	// Protected are the directories no tool may touch.
 	Protected []string
+	// MarksDir is where running commands are noted, so that the next server
+	// can end what is left of them should this one be killed.
+	MarksDir string
 	// PassEnv names variables that commands see although they look like
 	// secrets.
 	PassEnv []string

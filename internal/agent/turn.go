@@ -251,7 +251,7 @@ func (t *turn) runTools(ctx context.Context) error {
 		Subject: t.subject(),
 		Env: tools.Env{
 			SessionID: t.a.id, Directory: t.sess.Directory, SessionDir: t.s.SessionDir(t.a.id),
-			Files: t.a.files, Protected: t.s.o.Protected, PassEnv: t.s.o.PassEnv,
+			Files: t.a.files, Protected: t.s.o.Protected, PassEnv: t.s.o.PassEnv, Marks: t.s.o.MarksDir,
 		},
 		Calls:   m.Calls,
 		Journal: &journal{t: t},

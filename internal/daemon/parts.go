@@ -17,6 +17,7 @@ import (
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/eventlog"
 	"github.com/mixagent/mix/internal/permission"
+	"github.com/mixagent/mix/internal/shell"
 	"github.com/mixagent/mix/internal/store"
 	"github.com/mixagent/mix/internal/tools"
 )
@@ -155,10 +156,24 @@ func (p *parts) buildEngine(conf *config.Config, cfg Config) error {
 			rules, err := parseRules(project.Settings)
 			return &rules, err
 		},
-		Protected: protected, PassEnv: p.settings.Shell.PassEnv, QueueLimit: p.settings.Queue.Limit, MaxSteps: p.settings.MaxSteps,
+		Protected: protected, PassEnv: p.settings.Shell.PassEnv, MarksDir: p.marksDir(), QueueLimit: p.settings.Queue.Limit, MaxSteps: p.settings.MaxSteps,
 		Logger: p.logger,
 	})
 	return err
+}
+
+// marksDir is where the commands of this data directory's servers are noted.
+func (p *parts) marksDir() string { return filepath.Join(p.dirs.Data, "commands") }
+
+// endLeftovers ends what a killed server's commands left running.
+func (p *parts) endLeftovers(ctx context.Context) {
+	n, err := shell.EndLeftovers(ctx, p.marksDir())
+	if n > 0 {
+		p.logger.Info("ended what the commands of a killed server had left running", "processes", n)
+	}
+	if err != nil {
+		p.logger.Warn("commands of a killed server may still be running", "error", err)
+	}
 }
 
 func parseRules(s config.Settings) (permission.Rules, error) {

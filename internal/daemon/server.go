@@ -99,6 +99,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the address %q: %w", s.cfg.Addr, err)
 	}
+	s.parts.endLeftovers(ctx)
 	if err := s.parts.agent.Recover(ctx); err != nil {
 		return fmt.Errorf("recover what the last server left: %w", err)
 	}
