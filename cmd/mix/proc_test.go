@@ -42,6 +42,7 @@ func launchCommand(t testing.TB, cmd *exec.Cmd) *proc {
 	}
 	go func() {
 		_ = cmd.Wait() // the exit code tells
+		p.out.end()
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -77,9 +78,10 @@ func (p *proc) running() bool {
 
 // output collects what is written, for readers that wait for something in it.
 type output struct {
-	mu   sync.Mutex
-	cond *sync.Cond
-	data []byte
+	mu    sync.Mutex
+	cond  *sync.Cond
+	data  []byte
+	ended bool
 }
 
 func newOutput() *output {
@@ -107,20 +109,31 @@ func (o *output) String() string {
 // waitFor waits until text has been written n times.
 func (o *output) waitFor(t testing.TB, text string, n int) {
 	t.Helper()
-	expired := false
-	timer := time.AfterFunc(patience, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		expired = true
-		o.cond.Broadcast()
-	})
+	if !o.comes(text, n) {
+		t.Fatalf("%q was not written %d times:\n%s", text, n, o)
+	}
+}
+
+// comes waits until text has been written n times; false if that takes too
+// long, or nothing more will be written.
+func (o *output) comes(text string, n int) bool {
+	timer := time.AfterFunc(patience, o.end)
 	defer timer.Stop()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for strings.Count(string(o.data), text) < n {
-		if expired {
-			t.Fatalf("%q was not written %d times:\n%s", text, n, o.data)
+		if o.ended {
+			return false
 		}
 		o.cond.Wait()
 	}
+	return true
+}
+
+// end says that nothing more is to be waited for.
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.cond.Broadcast()
 }

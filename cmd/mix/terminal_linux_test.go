@@ -51,7 +51,8 @@ func onTerminal(t *testing.T, dir string, env []string, args ...string) *termina
 			n, err := master.Read(buf)
 			_, _ = x.screen.Write(buf[:n])
 			if err != nil {
-				return // the program has ended
+				x.screen.end() // so has the program
+				return
 			}
 		}
 	}()

@@ -82,6 +82,9 @@ func checkData(dirs config.Dirs) finding {
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return finding{"data", "problem", fmt.Sprintf("%s can be read by others (mode %o); run: chmod 700 %s", dirs.Data, info.Mode().Perm(), dirs.Data)}
 	}
+	if err := mayWrite(dirs.Data); err != nil {
+		return finding{"data", "problem", fmt.Sprintf("%s cannot be written to by this user: %v; make it yours, or name another one with --data-dir", dirs.Data, err)}
+	}
 	return finding{"data", "ok", dirs.Data}
 }
 

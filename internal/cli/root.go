@@ -210,6 +210,14 @@ func (c *common) directory() (string, error) {
 	if !info.IsDir() {
 		return "", usagef("--dir %s is not a directory", abs)
 	}
+	f, err := os.Open(abs)
+	if err == nil {
+		_, err = f.Readdirnames(1)
+		f.Close()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", usagef("%s cannot be read: %w; name a directory that you can read with --dir", abs, err)
+	}
 	return abs, nil
 }
 
