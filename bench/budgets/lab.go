@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/mixagent/mix/bench/mockmodel"
 )
@@ -16,7 +17,9 @@ import (
 type Lab struct {
 	// Quick asks for fewer rounds: minutes become seconds, medians rougher.
 	Quick bool
-	Model *mockmodel.Server
+	// LoadTime is how long the rows under load take; 0: what Quick says.
+	LoadTime time.Duration
+	Model    *mockmodel.Server
 
 	dir                         string
 	mix, relay, launch, nothing string

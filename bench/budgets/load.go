@@ -1,6 +1,7 @@
 package budgets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,17 +21,11 @@ const (
 	loadRSS  = 300 << 20
 )
 
-// Load measures many sessions that stream at the same time, each with its own
-// subscriber, and with the mock and the clients on the same processors.
-func Load(ctx context.Context, l *Lab) ([]Row, error) {
-	d := pick(l, 60*time.Second, 10*time.Second)
-	rows, err := load(ctx, l, 200, 50, d)
-	if err != nil || l.Quick {
-		return rows, err
-	}
-	more, err := load(ctx, l, 1000, 10, d)
-	return append(rows, more...), err
-}
+// Load200 measures 200 sessions of 50 deltas a second, see load.
+func Load200(ctx context.Context, l *Lab) ([]Row, error) { return load(ctx, l, 200, 50) }
+
+// Load1000 measures 1,000 sessions of 10 deltas a second, see load.
+func Load1000(ctx context.Context, l *Lab) ([]Row, error) { return load(ctx, l, 1000, 10) }
 
 // relayTime is how long the same load goes through the bare relay.
 const relayTime = 10 * time.Second
@@ -86,8 +81,11 @@ func loadScript(gate <-chan struct{}, sessions, rate, deltas int) func(*mockmode
 	}
 }
 
-// load lets so many sessions stream so many deltas a second for a while.
-func load(ctx context.Context, l *Lab, sessions, rate int, d time.Duration) (rows []Row, err error) {
+// load lets so many sessions stream so many deltas a second for a while, each
+// with its own subscriber, and with the mock and the clients on the same
+// processors.
+func load(ctx context.Context, l *Lab, sessions, rate int) (rows []Row, err error) {
+	d := cmp.Or(l.LoadTime, pick(l, time.Minute, 10*time.Second))
 	bare, err := relayLoad(ctx, l, sessions, rate)
 	if err != nil {
 		return nil, err
@@ -136,13 +134,13 @@ func load(ctx context.Context, l *Lab, sessions, rate int, d time.Duration) (row
 	for _, c := range clients {
 		ages = append(ages, c.ages...)
 	}
-	name := fmt.Sprintf("%d sessions × %d deltas/s, %s", sessions, rate, d)
+	name := fmt.Sprintf("%d sessions × %d deltas/s", sessions, rate)
 	each := (after - used) / time.Duration(sessions*deltas)
 	return []Row{
 		{
 			Name: name + ": events", Budget: "none lost, none late by " + dur(loadLate),
 			Measured: "latest " + dur(slices.Max(ages)), Verdict: judge(slices.Max(ages), loadLate),
-			Note: fmt.Sprintf("%d deltas, each once and in order; p50 %s, p99 %s", len(ages), dur(median(ages)), dur(quantile(ages, 0.99))),
+			Note: fmt.Sprintf("%.0f s, %d deltas, each once and in order; p50 %s, p99 %s", d.Seconds(), len(ages), dur(median(ages)), dur(quantile(ages, 0.99))),
 		},
 		{
 			Name: name + ": server CPU per delta", Budget: "≤ " + dur(loadCPU), Measured: dur(each), Baseline: dur(bare),

@@ -58,7 +58,8 @@ func Groups() []Group {
 		{"replay", Replay},
 		{"messages", Messages},
 		{"subscribers", Subscribers},
-		{"load", Load},
+		{"load-200", Load200},
+		{"load-1000", Load1000},
 		{"size", Size},
 	}
 }

@@ -28,7 +28,7 @@ import (
 type options struct {
 	quick, strict      bool
 	only, program, tmp string
-	limit              time.Duration
+	limit, load        time.Duration
 }
 
 func main() {
@@ -38,7 +38,8 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "the measurements to make, separated by commas: "+strings.Join(names(), ", "))
 	flag.StringVar(&o.program, "mix", "", "the program to measure (default: built from the sources)")
 	flag.StringVar(&o.tmp, "tmp", "", "where to make the temporary directory; the disk that is synced is the one below it")
-	flag.DurationVar(&o.limit, "limit", 15*time.Minute, "the time after which it gives up")
+	flag.DurationVar(&o.load, "load", 0, "how long the rows under load take (default: 1m, or 10s with --quick)")
+	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "the time after which it gives up")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -80,6 +81,7 @@ func run(ctx context.Context, o options) (over bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
+	lab.LoadTime = o.load
 	var rows []budgets.Row
 	for _, g := range groups {
 		began := time.Now()
