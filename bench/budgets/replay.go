@@ -41,27 +41,23 @@ func Replay(ctx context.Context, l *Lab) (rows []Row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.stop(); err != nil {
-		return nil, err
-	}
 	var cold, warm []time.Duration
-	for i := range pick(l, 9, 4) {
-		if i%3 == 0 { // a new process, nothing in memory
-			if err := s.stop(); err != nil {
-				return nil, err
-			}
-			if s, err = l.serve(ctx, p); err != nil {
-				return nil, err
-			}
+	again := func() (*tail, error) { return s.follow(ctx, client, session, live[0].id) }
+	for range pick(l, 9, 5) {
+		if err := s.stop(); err != nil {
+			return nil, err
 		}
-		took, err := replayed(func() (*tail, error) { return s.follow(ctx, client, session, live[0].id) }, live[1:], seed)
+		next, err := l.serve(ctx, p) // with nothing in memory
 		if err != nil {
 			return nil, err
 		}
-		if i%3 == 0 {
-			cold = append(cold, took)
-		} else {
-			warm = append(warm, took)
+		s = next
+		for _, times := range []*[]time.Duration{&cold, &warm} {
+			took, err := replayed(again, live[1:], seed)
+			if err != nil {
+				return nil, err
+			}
+			*times = append(*times, took)
 		}
 	}
 	return []Row{{

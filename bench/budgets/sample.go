@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// quantile returns the value below which the share q of the samples lies, the
-// greatest for q = 1. There must be a sample.
+// quantile returns the least sample that a share q of the samples does not
+// exceed, the greatest for q = 1. There must be a sample.
 func quantile[T cmp.Ordered](samples []T, q float64) T {
 	s := slices.Sorted(slices.Values(samples))
-	return s[min(len(s)-1, int(math.Ceil(q*float64(len(s)-1))))]
+	return s[max(0, int(math.Ceil(q*float64(len(s))))-1)]
 }
 
 func median[T cmp.Ordered](samples []T) T { return quantile(samples, 0.5) }
