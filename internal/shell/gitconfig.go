@@ -8,11 +8,14 @@ import (
 	"strings"
 )
 
-// gitSetting is one assignment of a git configuration file. Section and key are
-// in small letters; the subsection is as git takes it; without an equals sign
-// the value is empty, which is all one here.
+// gitSetting is one assignment of a git configuration file, as git takes it.
 type gitSetting struct {
-	section, sub, key, value string
+	section string // in small letters
+	// head is what git writes before the key: the section and, behind a dot, the
+	// subsection. An empty subsection is not the same as none.
+	head  string
+	key   string // in small letters
+	value string // empty without an equals sign, which is all one here
 }
 
 const (
@@ -100,11 +103,12 @@ func parseGitConfig(text string) ([]gitSetting, error) {
 		case c == '#' || c == ';':
 			p.skipLine()
 		case c == '[':
-			section, sub, ok := p.section()
+			head, ok := p.head()
 			if !ok {
 				return nil, p.bad()
 			}
-			at = gitSetting{section: section, sub: sub}
+			section, _, _ := strings.Cut(head, ".")
+			at = gitSetting{section: section, head: head}
 		case isLetter(c):
 			s := at
 			s.key = strings.ToLower(string(c) + p.name())
@@ -153,27 +157,22 @@ func (p *gitConfigParser) skipLine() {
 	}
 }
 
-// section reads what follows an opening bracket: name], name "sub"] or the old
+// head reads what follows an opening bracket: name], name "sub"] or the old
 // name.sub], which has no capitals.
-func (p *gitConfigParser) section() (name, sub string, ok bool) {
+func (p *gitConfigParser) head() (string, bool) {
 	var b strings.Builder
 	for {
 		c, more := p.next()
 		switch {
 		case !more || c == '\n':
-			return "", "", false
+			return "", false
 		case c == ']':
-			name, sub, _ = strings.Cut(strings.ToLower(b.String()), ".")
-			return name, sub, true
+			return strings.ToLower(b.String()), true
 		case isGitSpace(c):
-			sub, ok = p.subsection()
-			name, old, _ := strings.Cut(strings.ToLower(b.String()), ".")
-			if old != "" {
-				sub = old + "." + sub
-			}
-			return name, sub, ok
+			sub, ok := p.subsection()
+			return strings.ToLower(b.String()) + "." + sub, ok
 		case !isLetter(c) && !isDigit(c) && c != '-' && c != '.':
-			return "", "", false
+			return "", false
 		}
 		b.WriteByte(c)
 	}

@@ -57,6 +57,10 @@ func TestDriversAreFoundWhereverTheyAre(t *testing.T) {
 			h.arm(filepath.Join(h.dir, ".git", "config"))
 			return filepath.Join(h.dir, "..", "tree")
 		},
+		"driver without a name": func(h *hostile) string {
+			h.must(h.dir, "printf '*.txt filter= diff=\n' >.git/info/attributes; printf '[filter \"\"]\n\tclean = %s\n[diff.]\n\tcommand = %s\n' '"+h.program("filter.none")+"' '"+h.program("diff.none")+"' >>.git/config")
+			return h.dir
+		},
 		"folder below": func(h *hostile) string {
 			h.must(h.dir, "mkdir -p x/y && ln -s x/y link")
 			h.arm(filepath.Join(h.dir, ".git", "config"))
@@ -94,7 +98,7 @@ mv ../inner sub; cd sub && rm -rf .git && git init -q --object-format=sha256 . &
 			h.dir = place(h)
 			lines := []string{"git status", "git diff", "git diff HEAD~1", "git log -p", "git status -v"}
 			for _, line := range lines {
-				h.must(h.dir, "touch -c ../*/*.txt ../*/*/*.txt")
+				h.touch()
 				h.safe(line)
 				if ran := h.ran(); len(ran) > 0 {
 					t.Errorf("%s ran %v", line, ran)
@@ -111,6 +115,23 @@ mv ../inner sub; cd sub && rm -rf .git && git init -q --object-format=sha256 . &
 				t.Errorf("only %v ran without protection, so this test shows nothing", ran)
 			}
 		})
+	}
+}
+
+// touch makes git look into the files again.
+func (h *hostile) touch() {
+	h.t.Helper()
+	now := time.Now()
+	for _, pattern := range []string{"*/*.txt", "*/*/*.txt"} {
+		files, err := filepath.Glob(filepath.Join(h.home, "..", pattern))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, file := range files {
+			if err := os.Chtimes(file, now, now); err != nil {
+				h.t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -227,7 +248,7 @@ func TestDriverNamesAreReadLikeGit(t *testing.T) {
 	piece := rapid.SampledFrom([]string{
 		"[filter", "[FILTER", "[filter.", "[core", "]", " ", "\t", "\n", "\r\n", "\r", "\"", "\\", "\\\\", "\\\"", "\\n", "\\\n", "#", ";", "=",
 		" = ", "clean", "Clean", "smudge", "process = x", "clean=x\n", "\n\tclean = evil # note\n", "\n[filter \"a b\"]", "\n[filter \"ü\"] clean",
-		"\"x y\"", "[filter \"q\\\"\\\\\"]\n", "[filter.Old]\n", "-", ".", "1", "a", "B", "\v", "\ufeff", "é", "\n[]\n", "\n[diff \"d\"]\n", "textconv",
+		"\"x y\"", "[filter \"q\\\"\\\\\"]\n", "[filter.Old]\n", "-", ".", "1", "a", "B", "\v", "\ufeff", "é", "\n[]\n", "\n[diff \"d\"]\n", "textconv", "[filter \"\"]", "[filter.]", "[filter. \"c\"]\n",
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(piece, 0, 14).Draw(rt, "pieces"), "")

@@ -153,7 +153,7 @@ func gitOverrides(found []gitSetting) ([]setting, error) {
 	all := slices.Clone(gitOff)
 	done := map[string]bool{}
 	for _, s := range found {
-		name := s.section + "." + s.sub + "." + s.key
+		name := s.head + "." + s.key
 		for _, o := range override(s) {
 			if done[o.key] {
 				continue
@@ -174,10 +174,7 @@ func gitOverrides(found []gitSetting) ([]setting, error) {
 
 // override is what takes away the program that s names, if it names one.
 func override(s gitSetting) []setting {
-	at := s.section + "." + s.sub + "."
-	if s.sub == "" {
-		at = s.section + "."
-	}
+	at := s.head + "."
 	switch s.section + "." + s.key {
 	case "filter.clean", "filter.smudge", "filter.process":
 		return []setting{{at + "clean", ""}, {at + "smudge", ""}, {at + "process", ""}, {at + "required", "false"}}
