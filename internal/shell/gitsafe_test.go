@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,30 +36,55 @@ func newHostile(t *testing.T) *hostile {
 		t.Fatal(err)
 	}
 	h := &hostile{dir: filepath.Join(base, "repo"), home: filepath.Join(base, "home"), notes: filepath.Join(base, "notes"), t: t}
-	for _, dir := range []string{h.dir, h.home, h.notes} {
+	for _, dir := range []string{h.home, h.notes} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.must(h.dir, "git init -q . && git config user.name u && git config user.email u@example.com")
-	h.write("repo/a.txt", "one\ntwo\n")
-	h.write("repo/b.bin", "three\n")
-	h.write("repo/c.txt", "ident\n")
-	h.write("repo/.gitattributes", "*.txt diff=words filter=words merge=words\n*.bin diff=bin filter=proc\n")
-	h.must(h.dir, `git add . && git commit -q -m first
+	pattern, err := repositories()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(base, os.DirFS(pattern)); err != nil {
+		t.Fatal(err)
+	}
+	// The objects of another repository are named by their full path.
+	h.write("repo/.git/objects/info/alternates", filepath.Join(base, "alt", "objects")+"\n")
+	return h
+}
+
+// repositories makes, once, the directory that hostile repositories are copies
+// of: it takes git two dozen processes.
+var repositories = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp(os.Getenv(marksBelow), "repositories-") // removed with the marks
+	if err != nil {
+		return "", err
+	}
+	const script = `git init -q repo && cd repo && git config user.name u && git config user.email u@example.com
+printf 'one\ntwo\n' >a.txt; printf 'three\n' >b.bin; printf 'ident\n' >c.txt
+printf '*.txt diff=words filter=words merge=words\n*.bin diff=bin filter=proc\n' >.gitattributes
+git add . && git commit -q -m first
 git checkout -q -b other && echo theirs >a.txt && git commit -qam theirs && git checkout -q - && echo ours >a.txt && git commit -qam ours
 git merge -q -s ours -m merged other
 echo more >>c.txt && git commit -qam second
 # A signature that somebody would have to look at, and objects of another repository.
 signed=$(git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----' | git hash-object -t commit -w --stdin) && git reset -q $signed && git tag -a -m tag v1
-git clone -q --bare . ../alt && (cd ../alt/objects && pwd) >.git/objects/info/alternates`)
-	return h
-}
+git clone -q --bare . ../alt`
+	cmd := exec.Command("/bin/sh", "-ec", script)
+	cmd.Dir = dir
+	cmd.Env = hostileEnv(dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make the repositories: %w\n%s", err, out)
+	}
+	return dir, nil
+})
 
 // env is the environment of commands before GitSafe.
-func (h *hostile) env() []string {
+func (h *hostile) env() []string { return hostileEnv(h.home) }
+
+func hostileEnv(home string) []string {
 	env := slices.DeleteFunc(shell.Environ(os.Environ(), nil), func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG") })
-	return append(env, "HOME="+h.home, "XDG_CONFIG_HOME=", "GIT_CONFIG_NOSYSTEM=1")
+	return append(env, "HOME="+home, "XDG_CONFIG_HOME=", "GIT_CONFIG_NOSYSTEM=1")
 }
 
 func (h *hostile) must(dir, line string) {

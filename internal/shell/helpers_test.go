@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,8 +55,9 @@ func TestMain(m *testing.M) {
 // actMode in the environment makes the test binary another program: see act.
 const actMode = "SHELL_TEST_ACT"
 
-// act is one of three programs.
+// act is one of four programs.
 //
+//   - "rows:N" prints N lines of 15 digits that count from 0.
 //   - "run:MARKS" runs the command line that it reads, up to a NUL, and cancels
 //     the command when its standard input ends. It is a server in short.
 //   - "next:MARKS" ends leftovers and says how many.
@@ -67,6 +69,27 @@ func act(mode string) {
 	defer cancel()
 	in := bufio.NewReader(os.Stdin)
 	switch what {
+	case "rows":
+		n, err := strconv.Atoi(dir)
+		if err != nil {
+			panic(err)
+		}
+		out := bufio.NewWriterSize(os.Stdout, 64<<10)
+		row := []byte("000000000000000\n")
+		for range n {
+			if _, err := out.Write(row); err != nil {
+				panic(err)
+			}
+			for i := 14; i >= 0; i-- {
+				if row[i]++; row[i] <= '9' {
+					break
+				}
+				row[i] = '0'
+			}
+		}
+		if err := out.Flush(); err != nil {
+			panic(err)
+		}
 	case "run":
 		if err := shell.Subreaper(); err != nil {
 			panic(err)
