@@ -173,8 +173,8 @@ func (a *asking) next() {
 		return
 	}
 	e := a.waiting[0]
+	a.shown = time.Now() // before it is shown: a quick answer must not count as older
 	a.c.show(e.ask)
-	a.shown = time.Now()
 	if a.closed {
 		fmt.Fprintln(a.c.out, "no (the terminal's input has ended)")
 		a.answered = a.c.send(e, func(client *mix.Mix) error {

@@ -91,7 +91,7 @@ func (p *place) mix(args ...string) result {
 // run runs a prompt in the place.
 func (p *place) run(prompt string, flags ...string) result {
 	p.t.Helper()
-	args := append([]string{"run", "--dir", p.dir, "--model", "demo/steps"}, flags...)
+	args := append([]string{"run", "--dir", p.dir, "--model", "demo/steps", "--demo-rate", "0"}, flags...)
 	return p.mix(append(args, prompt)...)
 }
 

@@ -217,7 +217,7 @@ func TestPrompts(t *testing.T) {
 		{"blank", strings.NewReader(" \n\t"), nil, 2, "", "the prompt is empty"},
 		{"an empty argument", strings.NewReader(""), []string{""}, 2, "", "the prompt is empty"},
 		{"a dash and nothing", strings.NewReader(""), []string{"-"}, 2, "", "the prompt is empty"},
-		{"large", strings.NewReader(strings.Repeat("\\", 4<<20)), nil, 0, strings.Repeat("\\", 4<<20) + "\n", ""},
+		{"large", strings.NewReader(strings.Repeat("x", 4<<20)), nil, 0, strings.Repeat("x", 4<<20) + "\n", ""},
 		{"too large", strings.NewReader(strings.Repeat("x", 4<<20+1)), nil, 2, "", "larger than 4 MiB; put it into a file"},
 		{"broken input", io.MultiReader(strings.NewReader("x"), failing{}), nil, 1, "", "read the prompt from standard input: it broke"},
 		{"like a flag", nil, []string{"--", "--model"}, 0, "--model\n", ""},
