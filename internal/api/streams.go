@@ -40,8 +40,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, id string, own bool
 	if !domain.ValidID(id) {
 		return notFound("session", id)
 	}
-	if _, err := a.o.Store.Session(r.Context(), id); err != nil {
-		return sessionError(id, err)
+	if err := a.known(r, id); err != nil {
+		return err
 	}
 	cur, err := a.o.Log.Subscribe(r.Context(), id, position(r))
 	if err != nil {
@@ -57,6 +57,15 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, id string, own bool
 	}
 	a.follow(r.Context(), cur, out, nil)
 	return nil
+}
+
+// known says whether there is such a session. It is kept out of stream, so
+// that the session is not on the stack for as long as the stream is open.
+//
+//go:noinline
+func (a *API) known(r *http.Request, id string) error {
+	_, err := a.o.Store.Session(r.Context(), id)
+	return sessionError(id, err)
 }
 
 // isApprover reports whether the client says that a person can answer there.
@@ -130,6 +139,8 @@ type streamWriter struct {
 	// sent is when something was last sent.
 	sent time.Time
 	err  error
+	// extended is when the deadline of writes was last moved.
+	extended time.Time
 }
 
 func newStreamWriter(w http.ResponseWriter, own bool) *streamWriter {
@@ -148,10 +159,8 @@ func newStreamWriter(w http.ResponseWriter, own bool) *streamWriter {
 
 // add writes a block without flushing.
 func (s *streamWriter) add(block []byte) {
-	if s.err != nil {
-		return
-	}
-	if s.err = s.rc.SetWriteDeadline(time.Now().Add(writePatience)); s.err == nil {
+	s.extend(time.Now())
+	if s.err == nil {
 		_, s.err = s.w.Write(block)
 	}
 }
@@ -159,13 +168,21 @@ func (s *streamWriter) add(block []byte) {
 // flush sends what was added.
 func (s *streamWriter) flush() error {
 	s.sent = time.Now()
-	if s.err == nil {
-		s.err = s.rc.SetWriteDeadline(s.sent.Add(writePatience))
-	}
+	s.extend(s.sent)
 	if s.err == nil {
 		s.err = s.rc.Flush()
 	}
 	return s.err
+}
+
+// extend gives the next write its time, give or take a second: moving the
+// deadline for every block would cost more than writing it.
+func (s *streamWriter) extend(now time.Time) {
+	if s.err != nil || now.Sub(s.extended) < time.Second {
+		return
+	}
+	s.err = s.rc.SetWriteDeadline(now.Add(writePatience))
+	s.extended = now
 }
 
 func (s *streamWriter) write(block []byte) error {

@@ -136,6 +136,11 @@ func (l *Log) wake(s *stream) {
 		s.again = true
 		return
 	}
+	if s.waiting < crowd {
+		close(s.behind)
+		s.behind, s.waiting = nil, 0
+		return
+	}
 	s.waking = true
 	l.work.Go(func() { l.notify(s) })
 }
