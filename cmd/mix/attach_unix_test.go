@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	mix "github.com/mixagent/mix/sdk"
 )
 
 // slowWords is a model that says many words, one after another.
@@ -310,5 +313,46 @@ func TestClosedOutput(t *testing.T) {
 	code, stdout, stderr := run(t, dir, env, "doctor", "--data-dir", data)
 	if code != 0 || !strings.Contains(stdout, "as they were written") {
 		t.Errorf("exit code %d\n%s\n%s", code, stdout, stderr)
+	}
+}
+
+// TestRunMeetsAStoppingServer: a server that is about to stop takes nothing
+// new; the run waits for it to be gone and goes on by itself.
+func TestRunMeetsAStoppingServer(t *testing.T) {
+	t.Parallel()
+	g := newGate("alpha")
+	v := newVendor(t, g.answer)
+	t.Cleanup(func() { close(g["alpha"]) })
+	dir, data, env := t.TempDir(), t.TempDir(), cleanEnv(t.TempDir(), v.env()...)
+	server := launch(t, dir, env, "serve", "--port", "0", "--data-dir", data)
+	server.out.waitFor(t, "\n", 1)
+	lock := readLock(t, data)
+	client := mix.New(lock.URL, mix.WithToken(lock.Token))
+	idle, err := client.CreateSession(t.Context(), mix.SessionSpec{Title: "idle"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "--data-dir", data, "--model", "openai/mock"}
+	first := launch(t, dir, env, append(args, "alpha")...)
+	v.waitForRequests(t, 1)
+	signalTo(t, server, syscall.SIGTERM)
+	for err = nil; err == nil; { // until it has seen the signal
+		err = client.Cancel(t.Context(), idle.ID)
+	}
+	var refused *mix.APIError
+	if !errors.As(err, &refused) || refused.Reason != "stopping" {
+		t.Fatal(err)
+	}
+	second := launch(t, dir, env, append(args, "--model", "demo/echo", "beta")...)
+	server.err.waitFor(t, "status=503", 2)
+	signalTo(t, server, syscall.SIGTERM) // no grace for the first
+	if code := first.wait(); code != 130 || !strings.Contains(first.err.String(), interruptedSentence) {
+		t.Errorf("the first: exit code %d\n%s\n%s", code, first.out, first.err)
+	}
+	if code := second.wait(); code != 0 || second.out.String() != "beta\n" {
+		t.Errorf("the second: exit code %d\n%s\n%s", code, second.out, second.err)
+	}
+	if code := server.wait(); code != 0 {
+		t.Errorf("the server: exit code %d\n%s", code, server.err)
 	}
 }
