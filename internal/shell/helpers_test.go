@@ -178,16 +178,6 @@ func startJanitor() (dismiss func() string) {
 	}
 }
 
-// newMarks is a directory for marks that the janitor watches.
-func newMarks(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp(os.Getenv(marksBelow), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // run runs line in an empty directory with the environment commands get.
 func run(t testing.TB, ctx context.Context, line string, change ...func(*shell.Command)) shell.Result {
 	t.Helper()

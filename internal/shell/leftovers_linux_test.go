@@ -183,6 +183,16 @@ func TestLeftoverThatIsTheNextServer(t *testing.T) {
 	}
 }
 
+// newMarks is a directory for marks that the janitor watches.
+func newMarks(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(os.Getenv(marksBelow), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // server is another process that runs a command.
 type server struct {
 	cmd   *exec.Cmd
