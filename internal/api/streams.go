@@ -92,13 +92,16 @@ func position(r *http.Request) int64 {
 // was sent for the time of a heartbeat gets one, also while the session is busy
 // with events that this client does not know.
 func (a *API) follow(ctx context.Context, cur *eventlog.Cursor, out *streamWriter, last func([]byte) bool) {
+	quiet := time.NewTimer(a.o.Heartbeat)
+	defer quiet.Stop()
 	for {
-		records, err := next(ctx, cur, out.sent.Add(a.o.Heartbeat))
+		records, err := cur.NextOrIdle(ctx, quiet.C)
 		switch {
-		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			if out.write(wire.AppendHeartbeat(nil, cur.Position())) != nil {
+		case errors.Is(err, eventlog.ErrIdle):
+			if time.Since(out.sent) >= a.o.Heartbeat && out.write(wire.AppendHeartbeat(nil, cur.Position())) != nil {
 				return
 			}
+			quiet.Reset(max(a.o.Heartbeat-time.Since(out.sent), time.Millisecond))
 			continue
 		case err != nil:
 			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
@@ -122,13 +125,6 @@ func (a *API) follow(ctx context.Context, cur *eventlog.Cursor, out *streamWrite
 			return
 		}
 	}
-}
-
-// next waits for records no longer than until the next heartbeat is due.
-func next(ctx context.Context, cur *eventlog.Cursor, due time.Time) ([]eventlog.Record, error) {
-	ctx, cancel := context.WithDeadline(ctx, due)
-	defer cancel()
-	return cur.Next(ctx)
 }
 
 // streamWriter writes blocks to one subscriber.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/mixagent/mix/internal/domain"
 	"github.com/mixagent/mix/internal/wire"
@@ -67,12 +68,25 @@ func (c *Cursor) Close() { c.batch, c.blocks, c.messages = nil, nil, nil }
 // none. The slice is valid until the next call; the blocks in it stay valid.
 // It returns the error of ctx when that ends, and io.EOF after the session was
 // deleted or the log closed.
-func (c *Cursor) Next(ctx context.Context) ([]Record, error) {
+func (c *Cursor) Next(ctx context.Context) ([]Record, error) { return c.NextOrIdle(ctx, nil) }
+
+// ErrIdle is returned by [Cursor.NextOrIdle] when its caller's time came.
+var ErrIdle = errors.New("nothing came in time")
+
+// NextOrIdle is [Cursor.Next] for a caller that has something else to do now
+// and then: it returns [ErrIdle] when idle yields, and can be called again. A
+// timer that is kept costs a stream less than a context for every wait.
+func (c *Cursor) NextOrIdle(ctx context.Context, idle <-chan time.Time) ([]Record, error) {
 	clear(c.batch)
 	c.batch = c.batch[:0]
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		select {
+		case <-idle:
+			return nil, ErrIdle
+		default:
 		}
 		if c.fromDisk(); len(c.batch) > 0 {
 			break
@@ -92,6 +106,8 @@ func (c *Cursor) Next(ctx context.Context) ([]Record, error) {
 		}
 		select {
 		case <-behind:
+		case <-idle:
+			return nil, ErrIdle
 		case <-ctx.Done():
 		}
 	}
