@@ -37,6 +37,9 @@ const (
 	// so that a thousand busy sessions stay under 300 MiB. It is no limit on
 	// what the work needs; GOMEMLIMIT sets another one.
 	memoryTarget = 256 << 20
+	// gcPercent leaves the collector half the room of Go's own 100, since most
+	// of a server's memory is what idle subscribers hold. GOGC sets another one.
+	gcPercent = 50
 )
 
 // Config is what a server is started with.
@@ -85,6 +88,9 @@ type Server struct {
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	cfg.Grace = cmp.Or(cfg.Grace, agent.StopGrace)
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, heartbeat)
