@@ -19,6 +19,9 @@ func TestIgnoreAsGitDoes(t *testing.T) {
 	t.Parallel()
 	git, err := exec.LookPath("git")
 	if err != nil {
+		if os.Getenv("MIX_TEST_REQUIRE") != "" {
+			t.Fatal("git is not installed")
+		}
 		t.Skip("git is not installed")
 	}
 	base := t.TempDir()

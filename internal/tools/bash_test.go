@@ -160,6 +160,9 @@ func TestBashAlias(t *testing.T) {
 func TestReadOnlyGitRunsNothing(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("MIX_TEST_REQUIRE") != "" {
+			t.Fatal("git is not installed")
+		}
 		t.Skip("git is not installed")
 	}
 	p := newPlace(t, map[string]string{"a": "one\n"})

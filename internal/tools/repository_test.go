@@ -12,6 +12,9 @@ import (
 func TestRepositoryState(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("MIX_TEST_REQUIRE") != "" {
+			t.Fatal("git is not installed")
+		}
 		t.Skip("git is not installed")
 	}
 	p := newPlace(t, nil)
